@@ -1,0 +1,3 @@
+"""
+The tests, one folder a package of ``pbx``; ``wire`` holds those with real sockets and real clients.
+"""
