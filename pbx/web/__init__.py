@@ -1,0 +1,3 @@
+"""
+The REST API and the pages over https.
+"""
