@@ -1,0 +1,5 @@
+"""
+Sound as samples: codecs and generated noise, with no input or output of their own.
+
+In reading order: ``g711``, ``comfort_noise``.
+"""
