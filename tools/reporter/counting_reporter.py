@@ -11,7 +11,8 @@ from twisted.trial.reporter import VerboseTextReporter
 
 COUNTS_VARIABLE = "PBX_TEST_COUNTS"
 """
-The environment variable that names a file for the counting line, so that who started trial can tell it from output.
+The environment variable that names a file for the counting line, so that who started trial need not look for it in
+the output.
 """
 
 
@@ -32,11 +33,12 @@ class CountingReporter(VerboseTextReporter):
 
     def done(self) -> None:
         """
-        Write trial's summary, then the counting line.
+        Write trial's summary, then the counting line, to the file that is asked for or else to the terminal.
         """
-        super().done()
+        super().done()  # type: ignore[no-untyped-call]  # trial is not annotated
         line = self.counts()
         path = os.environ.get(COUNTS_VARIABLE)
         if path:
             Path(path).write_text(line + "\n", encoding="utf-8")
-        self._writeln("%s", line)
+        else:
+            self._writeln("%s", line)  # type: ignore[no-untyped-call]  # trial is not annotated

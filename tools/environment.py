@@ -1,0 +1,200 @@
+#!/usr/bin/env python3
+"""
+The checkout's own Python environment, ``.venv``: made once, brought up to date when the requirements change.
+
+Only the standard library is used here, since nothing else is installed yet.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.parse
+import urllib.request
+import zipfile
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parent.parent
+VENV = Path(os.environ.get("PBX_VENV") or TOP / ".venv")
+STAMP = VENV / "pbx-installed.json"
+OLDEST = (3, 11)
+CANDIDATES = ("python3.14", "python3.13", "python3.12", "python3.11")
+
+
+class EnvironmentFailedError(Exception):
+    """
+    The environment cannot be made; the text says what the person at the terminal can do.
+    """
+
+
+def say(text: str) -> None:
+    """
+    Tell the person at the terminal what goes on.
+    """
+    print(text, file=sys.stderr, flush=True)
+
+
+def ensure_python() -> None:
+    """
+    Go on with a Python that is new enough: this one, or else one found on the path, which then runs the same command.
+
+    Raises:
+        EnvironmentFailedError: There is none.
+    """
+    if sys.version_info >= OLDEST:
+        return
+    for name in CANDIDATES:
+        path = shutil.which(name)
+        if path:
+            os.execv(path, [path, *sys.argv])  # noqa: S606 - a Python by its full path
+    found = ".".join(map(str, sys.version_info[:3]))
+    raise EnvironmentFailedError(
+        f"Python 3.11 or newer is needed; this is {found}.\n"
+        "  Debian 12, Ubuntu 24.04 and later:  sudo apt install python3\n"
+        "  Ubuntu 22.04:                       sudo apt install python3.11"
+    )
+
+
+def prepare(*extras: str) -> Path:
+    """
+    Make the environment hold the exchange and what it needs, and return its Python.
+
+    Args:
+        extras: Names from ``[options.extras_require]`` in setup.cfg, such as ``test``.
+
+    Raises:
+        EnvironmentFailedError: It cannot be made.
+    """
+    ensure_python()
+    python = VENV / "bin" / "python"
+    if _is_current(extras):
+        return python
+    with (TOP / ".venv.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another command is installing into .venv; waiting for it.")
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _is_current(extras):
+            _install(python, extras)
+    return python
+
+
+def _digest() -> str:
+    """
+    What the environment depends on: the requirements, the build settings, the place and the interpreter.
+    """
+    whole = hashlib.sha256()
+    for name in ("setup.cfg", "pyproject.toml", "tools/environment.py"):
+        whole.update((TOP / name).read_bytes())
+    whole.update(repr((str(TOP), sys.version_info[:2])).encode())
+    return whole.hexdigest()
+
+
+def _installed_extras() -> set[str] | None:
+    """
+    The extras in an environment that is up to date, or ``None`` when it is not.
+    """
+    try:
+        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return set(stamp["extras"]) if stamp["digest"] == _digest() else None
+
+
+def _is_current(extras: tuple[str, ...]) -> bool:
+    installed = _installed_extras()
+    if installed is None or not installed.issuperset(extras):
+        return False
+    # The interpreter is gone after an upgrade of the system's Python.
+    return os.access(VENV / "bin" / "python", os.X_OK)
+
+
+def _install(python: Path, extras: tuple[str, ...]) -> None:
+    installed = _installed_extras()
+    if installed is None or not os.access(python, os.X_OK):
+        say(f"Making the environment {VENV}")
+        _make(python)
+    wanted = sorted((installed or set()).union(extras))
+    target = f"{TOP}[{','.join(wanted)}]" if wanted else str(TOP)
+    say("Installing the exchange and what it needs (only when the requirements changed; a minute or two)")
+    command: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--editable", target]
+    if subprocess.run(command, check=False).returncode != 0:
+        raise EnvironmentFailedError(
+            "Installing failed; the lines above say why. Packages come from https://pypi.org (or the index that\n"
+            "pip is configured for): is it reachable from here? The same command tries again."
+        )
+    # Twisted keeps what plugins there are in a file beside them, written by the first command that looks.
+    subprocess.run([VENV / "bin" / "twistd", "--help"], check=False, stdout=subprocess.DEVNULL)
+    STAMP.write_text(json.dumps({"digest": _digest(), "extras": wanted}), encoding="utf-8")
+
+
+def _make(python: Path) -> None:
+    """
+    Make an environment with pip in it, also where Debian's python3-venv is missing.
+    """
+    shutil.rmtree(VENV, ignore_errors=True)
+    if not _runs(sys.executable, "-c", "import ensurepip") or not _runs(sys.executable, "-m", "venv", VENV):
+        # Debian cuts ensurepip out of its Python; the rest of venv is there.
+        shutil.rmtree(VENV, ignore_errors=True)
+        if not _runs(sys.executable, "-m", "venv", "--without-pip", VENV) or not _bring_pip(python):
+            shutil.rmtree(VENV, ignore_errors=True)
+            version = ".".join(map(str, sys.version_info[:2]))
+            raise EnvironmentFailedError(
+                f"This Python cannot make a virtual environment with pip. Please run\n"
+                f"  sudo apt install python{version}-venv\n"
+                "and then the same command again."
+            )
+
+
+def _runs(*command: str | Path) -> bool:
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
+
+
+def _bring_pip(python: Path) -> bool:
+    """
+    Put pip into an environment without it: by the system's pip, else by pip's own wheel from PyPI.
+    """
+    if _runs(sys.executable, "-m", "pip", "--python", python, "install", "pip"):
+        return True
+    say("Fetching pip from https://pypi.org")
+    try:
+        with urllib.request.urlopen("https://pypi.org/pypi/pip/json", timeout=60) as page:
+            files, base = json.load(page)["urls"], page.url
+        wheel = next(file for file in files if file["packagetype"] == "bdist_wheel")
+        address = urllib.parse.urljoin(base, wheel["url"])
+        with urllib.request.urlopen(address, timeout=60) as page:  # noqa: S310 - https, from the index's answer
+            content = page.read()
+    except (OSError, ValueError, KeyError, StopIteration) as error:
+        say(f"That failed: {error}")
+        return False
+    if hashlib.sha256(content).hexdigest() != wheel["digests"]["sha256"]:
+        say("That failed: what came is not what the index announced.")
+        return False
+    # A wheel is an archive that pip can be run from, to install itself in its right place.
+    with tempfile.TemporaryDirectory() as folder:
+        zipfile.ZipFile(io.BytesIO(content)).extractall(folder)
+        return _runs(python, f"{folder}/pip", "install", "--ignore-installed", "pip")
+
+
+def main() -> int:
+    """
+    Make the environment with the extras named on the command line, and print its Python.
+    """
+    try:
+        print(prepare(*sys.argv[1:]))
+    except EnvironmentFailedError as problem:
+        say(str(problem))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
