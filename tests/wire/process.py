@@ -1,0 +1,210 @@
+"""
+Programs that run beside a test, and the real reactor they report to.
+
+The only file of the tests that takes hold of the reactor: ring 5 is where real time and real sockets are.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from twisted.internet import reactor as _reactor  # noqa: TID251 - ring 5 runs on the real one
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessExitedAlready
+from twisted.internet.protocol import ProcessProtocol
+from twisted.internet.task import deferLater
+from twisted.python.failure import Failure
+
+T = TypeVar("T")
+
+reactor: Any = _reactor
+"""The real reactor."""
+
+
+def sleep(seconds: float) -> Deferred[None]:
+    """
+    A Deferred that fires after this much real time.
+    """
+    return deferLater(reactor, seconds)
+
+
+async def eventually(ask: Callable[[], Awaitable[T]], within: float, what: str, interval: float = 0.1) -> T:
+    """
+    The first true answer of ``ask``, which is repeated until ``within`` seconds have passed.
+
+    Raises:
+        TimeoutError: when there was none, naming ``what`` and the last answer.
+    """
+    end = reactor.seconds() + within
+    while True:
+        answer = await ask()
+        if answer:
+            return answer
+        if reactor.seconds() > end:
+            raise TimeoutError(f"{what}: not within {within} s, last seen {answer!r}")
+        await sleep(interval)
+
+
+def free_ports(count: int = 1, host: str = "127.0.0.1") -> int:
+    """
+    The first of ``count`` consecutive ports that nobody uses now, for UDP and TCP.
+
+    They lie below the range the kernel hands out by itself, so that no client socket takes one before the program it
+    is meant for does.
+    """
+    for first in range(_next_port(), 32000, count + 1):
+        taken = []
+        try:
+            for port in range(first, first + count):
+                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+                    taken.append(socket.socket(socket.AF_INET, kind))
+                    taken[-1].bind((host, port))
+        except OSError:
+            continue
+        finally:
+            for one in taken:
+                one.close()
+        _PORTS["next"] = first + count
+        return first
+    _PORTS["next"] = 0
+    raise RuntimeError("no free ports between 11000 and 32000")
+
+
+_PORTS = {"next": 0}
+
+
+def _next_port() -> int:
+    # Each process starts elsewhere, so that two that run tests at once seldom meet.
+    if not 11000 <= _PORTS["next"] < 31000:
+        with socket.socket() as seed:
+            seed.bind(("127.0.0.1", 0))
+            _PORTS["next"] = 11000 + seed.getsockname()[1] % 2000 * 10
+    return _PORTS["next"]
+
+
+class Child(ProcessProtocol):
+    """
+    One program under way: its output by line, its end as a Deferred. It is killed by the kernel should the test die.
+
+    Attributes:
+        lines: what it has written so far to standard output and error.
+        status: its exit status once it has ended (negative: the signal), else ``None``.
+    """
+
+    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None) -> None:
+        self.argv = list(argv)
+        self.lines: list[str] = []
+        self.status: int | None = None
+        self._rest = b""
+        self._waiting_end: list[Deferred[int]] = []
+        self._waiting_line: list[tuple[re.Pattern[str], Deferred[str]]] = []
+        command = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--", *self.argv]
+        self._process = reactor.spawnProcess(self, command[0], command, env=env, path=cwd)
+
+    @property
+    def pid(self) -> int:
+        """
+        Its process id.
+        """
+        return int(self._process.pid)
+
+    def outReceived(self, data: bytes) -> None:
+        """
+        Cut the output into lines and wake who waits for one.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for raw in lines:
+            line = re.sub(r"\x1b\[[0-9;]*m", "", raw.decode("utf-8", "replace")).rstrip()
+            self.lines.append(line)
+            for pattern, waiting in self._waiting_line[:]:
+                if pattern.search(line):
+                    self._waiting_line.remove((pattern, waiting))
+                    waiting.callback(line)
+
+    errReceived = outReceived
+
+    def processEnded(self, reason: Failure) -> None:
+        """
+        Note the status and tell everyone who waits.
+        """
+        value: Any = reason.value
+        self.status = -value.signal if getattr(value, "signal", None) else int(value.exitCode or 0)
+        for _, waiting in self._waiting_line:
+            waiting.errback(RuntimeError(f"{self.argv[0]} ended with {self.status}:\n" + self.tail()))
+        self._waiting_line.clear()
+        ended, self._waiting_end = self._waiting_end, []
+        for one in ended:
+            one.callback(self.status)
+
+    def tail(self, count: int = 40) -> str:
+        """
+        The last lines of its output.
+        """
+        return "\n".join(self.lines[-count:])
+
+    def line(self, pattern: str, timeout: float = 10) -> Deferred[str]:
+        """
+        The first line, past or to come, that the regular expression is found in.
+
+        Raises:
+            TimeoutError: when none came within ``timeout`` seconds.
+            RuntimeError: when the program ended before.
+        """
+        sought = re.compile(pattern)
+        waiting: Deferred[str] = Deferred()
+        for line in self.lines:
+            if sought.search(line):
+                waiting.callback(line)
+                return waiting
+        if self.status is not None:
+            raise RuntimeError(f"{self.argv[0]} ended with {self.status}:\n" + self.tail())
+        entry = (sought, waiting)
+        self._waiting_line.append(entry)
+
+        def late(_: Any, __: float) -> None:
+            if entry in self._waiting_line:
+                self._waiting_line.remove(entry)
+            raise TimeoutError(f"{self.argv[0]}: no line like {pattern!r} in {timeout} s:\n" + self.tail())
+
+        return waiting.addTimeout(timeout, reactor, onTimeoutCancel=late)
+
+    def ended(self, timeout: float = 30) -> Deferred[int]:
+        """
+        Its exit status, once it has ended.
+        """
+        waiting: Deferred[int] = Deferred()
+        if self.status is not None:
+            waiting.callback(self.status)
+            return waiting
+        self._waiting_end.append(waiting)
+
+        def late(_: Any, __: float) -> None:
+            if waiting in self._waiting_end:
+                self._waiting_end.remove(waiting)
+            raise TimeoutError(f"{self.argv[0]} still runs after {timeout} s:\n" + self.tail())
+
+        return waiting.addTimeout(timeout, reactor, onTimeoutCancel=late)
+
+    def send(self, number: int) -> None:
+        """
+        Send it a signal; nothing happens when it has ended.
+        """
+        try:
+            self._process.signalProcess(number)
+        except ProcessExitedAlready:
+            return
+
+    async def stop(self, number: int = signal.SIGTERM, within: float = 5) -> int:
+        """
+        End it and give its status; it is killed when it does not end in time.
+        """
+        self.send(number)
+        try:
+            return await self.ended(within)
+        except TimeoutError:
+            self.send(signal.SIGKILL)
+            return await self.ended(within)
