@@ -1,0 +1,285 @@
+"""
+Bytes to messages: one datagram, or a stream of them (RFC 3261 7, 18.3).
+
+A message is cut into rows of text and no more; what a row means is read when it is asked for (see
+:mod:`pbx.sip.message`). Nothing but :class:`ParseError` is raised, whatever the bytes.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import frozen
+
+from pbx.sip.error import ParseError
+from pbx.sip.grammar import is_token, number
+from pbx.sip.headers import NAMES, Headers
+from pbx.sip.message import Request, Response
+
+MAX_MESSAGE = 65_535
+"""Bytes of a message: what fits a UDP datagram, and nothing a phone sends comes near it."""
+
+MAX_HEADER = 32_768
+"""Bytes of start line and headers in a stream: half a datagram; 70 Vias and a certificate fit."""
+
+MAX_BODY = 65_535
+"""Bytes of a body in a stream: the largest bodies are notified lists and pictures in MESSAGE, far below a datagram."""
+
+MAX_HEADERS = 256
+"""Header rows: Max-Forwards 70 leaves at most 70 Vias and 70 Record-Routes, and as much again is left for the rest."""
+
+MAX_LINE = 8_192
+"""Bytes of a header row: an Identity header with its URL has about 1,000; this bounds the cost of each row."""
+
+KEEP_ALIVE = b"\r\n\x00 \t"
+"""What datagrams that only keep a NAT's mapping open are made of: CRLFs (RFC 5626 3.5.1), NULs or blanks."""
+
+_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
+_STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL).fullmatch
+_METHODS = frozenset({
+    "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY", "REFER",
+    "MESSAGE", "PUBLISH",
+})  # fmt: skip
+_NEEDED_TO_ANSWER = ("Via", "From", "To", "Call-ID", "CSeq")
+
+
+@frozen(slots=True)
+class KeepAlive:
+    """
+    A double CRLF between two messages of a stream, to be answered with a single one (RFC 5626 3.5.1).
+    """
+
+
+def is_keep_alive(data: bytes) -> bool:
+    """
+    Whether a datagram is there only to keep a NAT's mapping open, and is to be dropped in silence.
+    """
+    return not data.strip(KEEP_ALIVE)
+
+
+def parse(data: bytes) -> Request | Response:
+    """
+    The message in a datagram.
+
+    Bytes after the body are dropped (RFC 3261 18.3), as are line breaks before the start line (RFC 3261 7.5).
+
+    Raises:
+        ParseError: It is no message, or one beyond the limits.
+    """
+    if len(data) > MAX_MESSAGE:
+        raise ParseError("Message Too Large", 513)
+    if data[:1] in b"\r\n":
+        data = data.lstrip(b"\r\n")
+    head, blank, body = data.partition(b"\r\n\r\n")
+    if not blank:
+        # Some senders leave out the empty line when there is no body; what is cut off inside a header is no message.
+        if head[-2:] != b"\r\n":
+            raise ParseError("Message is cut off")
+        head = head[:-2]
+    message, length = _read_head(head)
+    if length is not None and length != len(body):
+        if length > len(body):
+            raise ParseError("Body is shorter than Content-Length", partial=_answerable(message))
+        body = body[:length]
+    message.body = body
+    return message
+
+
+def _read_head(head: bytes) -> tuple[Request | Response, int | None]:
+    """
+    A message without its body from all before the empty line, and its Content-Length.
+    """
+    try:
+        text = head.decode()
+    except UnicodeDecodeError:
+        # RFC 3261 25.1 has UTF-8; older phones (Panasonic, Snom before 8) send names in Latin-1.
+        text = head.decode("latin-1")
+    lines = text.split("\r\n")
+    if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
+        raise ParseError("Bare CR or LF")
+    if "\r\n " in text or "\r\n\t" in text:
+        # RFC 3261 7.3.1: a row may be continued on lines that start with a blank.
+        start, _, rest = text.partition("\r\n")
+        lines = [start, *_FOLD.sub(" ", rest).split("\r\n")]
+    start = lines[0]
+    message: Request | Response
+    rows: list[tuple[str, str]] = []
+    if start[:4].upper() == "SIP/" and (found := _STATUS_LINE(start)) is not None:
+        message = Response(int(found[1]), found[2] or "", Headers(rows))
+    else:
+        message = _read_request_line(start, lines, rows)
+    del lines[0]
+    length: str | None = None
+    try:
+        if len(lines) > MAX_HEADERS:
+            raise ParseError("Too many headers", 513)  # noqa: TRY301
+        if len(text) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
+            raise ParseError("Header too long", 513)  # noqa: TRY301
+        for line in lines:
+            name, colon, value = line.partition(":")
+            name = NAMES[name]
+            if not colon:
+                raise ParseError("Malformed header")  # noqa: TRY301
+            if name is _LENGTH:
+                value = value.strip(" \t")
+                if length is not None and value != length:
+                    raise ParseError("Several Content-Length headers")  # noqa: TRY301
+                length = value
+            else:
+                rows.append((name, value.strip(" \t")))
+        return message, (None if length is None else number(length, "Content-Length", 1 << 40))
+    except ParseError as error:
+        raise ParseError(error.reason, error.status, _salvage(message, lines)) from None
+
+
+_LENGTH = NAMES["Content-Length"]
+
+
+def _read_request_line(start: str, lines: list[str], rows: list[tuple[str, str]]) -> Request:
+    parts = start.split(" ")
+    if len(parts) != 3:
+        # RFC 4475 3.1.2.8-10: what is meant by blanks elsewhere is a guess.
+        if len(parts) > 3 and parts[-1].upper() == "SIP/2.0" and is_token(parts[0]) is not None:
+            request = Request(parts[0], "", Headers(rows))
+            raise ParseError("Malformed Request-Line", partial=_salvage(request, lines[1:]))
+        raise ParseError("Malformed Request-Line")
+    method, uri, version = parts
+    if (method not in _METHODS and is_token(method) is None) or not uri:
+        raise ParseError("Malformed Request-Line")
+    request = Request(method, uri, Headers(rows))
+    if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+        if version[:4].upper() == "SIP/":
+            raise ParseError("Version Not Supported", 505, _salvage(request, lines[1:]))
+        raise ParseError("Malformed Request-Line")
+    return request
+
+
+def _salvage(message: Request | Response, lines: list[str]) -> Request | None:
+    """
+    The request with those rows that can be read, when they are enough to answer it.
+    """
+    rows = []
+    for line in lines[:MAX_HEADERS]:
+        name, colon, value = line.partition(":")
+        try:
+            name = NAMES[name]
+        except ParseError:
+            continue
+        if colon and name is not _LENGTH and len(value) <= MAX_LINE:
+            rows.append((name, value.strip(" \t")))
+    message.headers = Headers(rows)
+    return _answerable(message)
+
+
+def _answerable(message: Request | Response) -> Request | None:
+    # RFC 3261 17.1.1.3: nothing answers an ACK.
+    if not isinstance(message, Request) or message.method == "ACK":
+        return None
+    headers = message.headers
+    return message if all(headers.get(name) is not None for name in _NEEDED_TO_ANSWER) else None
+
+
+class StreamParser:
+    """
+    The messages of one TCP or TLS connection, whatever the pieces it comes in.
+
+    A message that is malformed inside its frame makes :meth:`feed` raise, and the stream goes on after it; when the
+    frame itself is lost, :attr:`broken` is set and every later call raises.
+
+    Attributes:
+        broken: Whether the frame is lost, so that the connection must be closed.
+    """
+
+    __slots__ = ("_buffer", "_error", "_length", "_max_body", "_max_header", "_message", "_scanned", "broken")
+
+    def __init__(self, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> None:
+        self.broken = False
+        self._buffer = bytearray()
+        self._error: ParseError | None = None
+        self._message: Request | Response | ParseError | None = None
+        self._length = 0
+        self._scanned = 0
+        self._max_header = max_header
+        self._max_body = max_body
+
+    def __len__(self) -> int:
+        """
+        How many bytes wait for the rest of their message.
+        """
+        return len(self._buffer)
+
+    def feed(self, data: bytes) -> list[Request | Response | KeepAlive]:
+        """
+        The messages that these bytes complete, and the keep-alives between them.
+
+        Raises:
+            ParseError: A message is malformed. What came before it has been returned: when that was in the same call,
+                the error waits for the next one, for which ``feed(b"")`` serves.
+        """
+        if self._error is not None:
+            error = self._error
+            if not self.broken:
+                self._error = None
+                self._buffer += data
+            raise error
+        self._buffer += data
+        done: list[Request | Response | KeepAlive] = []
+        try:
+            while (item := self._next()) is not None:
+                done.append(item)
+        except ParseError as error:
+            if self.broken:
+                self._buffer.clear()
+                self._error = error
+            if not done:
+                raise
+            self._error = error
+        return done
+
+    def _next(self) -> Request | Response | KeepAlive | None:
+        buffer = self._buffer
+        if self._message is None:
+            while buffer[:2] == b"\r\n":
+                if buffer[:4] == b"\r\n\r\n":
+                    del buffer[:4]
+                    return KeepAlive()
+                if len(buffer) < 4 and b"\r\n\r\n".startswith(buffer):
+                    return None
+                # The pong to a ping of ours, or a stray line break before a message (RFC 3261 7.5).
+                del buffer[:2]
+            end = buffer.find(b"\r\n\r\n", self._scanned)
+            if (end if end >= 0 else len(buffer)) > self._max_header:
+                raise self._lost(ParseError("Message Too Large", 513))
+            if end < 0:
+                self._scanned = max(0, len(buffer) - 3)
+                return None
+            self._begin(bytes(buffer[:end]))
+            self._scanned = 0
+            del buffer[: end + 4]
+        if len(buffer) < self._length:
+            return None
+        message = self._message
+        self._message = None
+        body = bytes(buffer[: self._length])
+        del buffer[: self._length]
+        if isinstance(message, ParseError):
+            raise message
+        assert message is not None  # noqa: S101
+        message.body = body
+        return message
+
+    def _begin(self, head: bytes) -> None:
+        try:
+            message, length = _read_head(head)
+        except ParseError as error:
+            raise self._lost(error) from None
+        if length is None:
+            # RFC 3261 20.14: over a stream it must be there.
+            raise self._lost(ParseError("Missing Content-Length", partial=_answerable(message)))
+        if length > self._max_body:
+            raise self._lost(ParseError("Message Too Large", 513, _answerable(message)))
+        self._message, self._length = message, length
+
+    def _lost(self, error: ParseError) -> ParseError:
+        self.broken = True
+        return error

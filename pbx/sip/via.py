@@ -1,0 +1,99 @@
+"""
+One hop of a message's path (RFC 3261 20.42, RFC 3581).
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import evolve, frozen
+
+from pbx.sip.error import ParseError
+from pbx.sip.grammar import Params, find_param, format_params, parse_params, replace_param
+from pbx.sip.uri import parse_host_port
+
+MALFORMED = "Malformed Via"
+
+_via = re.compile(
+    r"[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+"
+    r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)[ \t]*(?::[ \t]*([0-9]+)[ \t]*)?"
+).match
+
+
+@frozen(slots=True)
+class Via:
+    """
+    Who sent a request on one hop, and where the response to it goes.
+
+    Attributes:
+        transport: Upper case.
+        host: IPv6 without brackets.
+        port: ``None`` when not given.
+        params: As written, in order.
+    """
+
+    transport: str
+    host: str
+    port: int | None = None
+    params: Params = ()
+
+    @classmethod
+    def parse(cls, text: str) -> Via:
+        """
+        One Via from its text.
+
+        Raises:
+            ParseError: It is none.
+        """
+        found = _via(text)
+        if found is None:
+            raise ParseError(MALFORMED)
+        transport, host, digits = found.groups()
+        port = None
+        if digits is not None or host[0] == "[":
+            try:
+                host, port = parse_host_port(host if digits is None else f"{host}:{digits}")
+            except ParseError:
+                raise ParseError(MALFORMED) from None
+        return cls(transport.upper(), host, port, parse_params(text[found.end() :], "Via"))
+
+    def __str__(self) -> str:
+        """
+        The header value.
+        """
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        if self.port is not None:
+            host = f"{host}:{self.port}"
+        return f"SIP/2.0/{self.transport} {host}{format_params(self.params)}"
+
+    @property
+    def branch(self) -> str | None:
+        """
+        The transaction's name on this hop.
+        """
+        return find_param(self.params, "branch") or None
+
+    @property
+    def received(self) -> str | None:
+        """
+        The address the request came from when ``host`` is another, IPv6 without brackets (RFC 5118 4.5: both are met).
+        """
+        value = find_param(self.params, "received")
+        return value.strip("[]") or None if value else None
+
+    @property
+    def rport(self) -> int | None:
+        """
+        The port the request came from; ``None`` when not given, or not yet filled in.
+        """
+        value = find_param(self.params, "rport")
+        if not value or not (value.isascii() and value.isdigit()) or len(value) > 5:
+            return None
+        return int(value)
+
+    def with_received(self, host: str, port: int) -> Via:
+        """
+        This Via as the receiver of the request keeps it: with its source, and ``rport`` whether asked for or not.
+        """
+        params = replace_param(self.params, "received", host)
+        return evolve(self, params=replace_param(params, "rport", str(port)))
