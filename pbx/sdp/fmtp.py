@@ -1,0 +1,108 @@
+"""
+Format parameters, the text after ``a=fmtp`` (RFC 8866 6.15): when two sets go together, and what they come to.
+
+Most parameters tell what their writer likes to receive, and two sides need not say the same (RFC 3264 6.1). Those
+that change the bits on the wire must agree; they are listed here, codec by codec.
+"""
+
+from __future__ import annotations
+
+SAME_ON_BOTH_SIDES: dict[str, tuple[tuple[str, str], ...]] = {
+    # RFC 4867 8.1: how frames are laid out in the packet.
+    "amr": (("octet-align", "0"), ("crc", "0"), ("robust-sorting", "0"), ("interleaving", "")),
+    "amr-wb": (("octet-align", "0"), ("crc", "0"), ("robust-sorting", "0"), ("interleaving", "")),
+    # RFC 5577 4: G.722.1 at 24 and at 32 kbit/s are two codecs of one name; Polycom offers both. Its Siren 14 and
+    # Siren 22 are written the same way.
+    "g7221": (("bitrate", ""),),
+    "siren14": (("bitrate", ""),),
+    "siren22": (("bitrate", ""),),
+    # RFC 6416 7.3, RFC 3640 4.1: the decoder is set up by these.
+    "mp4a-latm": (("config", ""), ("object", ""), ("cpresent", "1")),
+    "mpeg4-generic": (("config", ""), ("mode", "")),
+}
+"""By codec, the parameters that must be equal, with the value each has when it is not written."""
+
+LAST_EVENT = 255
+"""The highest telephone event there is: the field has eight bits (RFC 4733 2.3.1)."""
+
+DEFAULT_EVENTS = "0-15"
+"""The events of a telephone-event format without parameters (RFC 4733 2.4.1)."""
+
+EITHER_CAN_REFUSE = {"g729": "annexb", "g723": "annexa"}
+"""Silence suppression that is on unless written ``no``, and off when one side says so (RFC 4856 2.1.9, RFC 7261)."""
+
+
+def parameters(fmtp: str) -> dict[str, str]:
+    """
+    The ``name=value`` pairs of the text, names in lower case; a value without a name stands under itself.
+    """
+    pairs = {}
+    for field in fmtp.split(";"):
+        name, _, value = field.strip().partition("=")
+        if name:
+            pairs[name.strip().lower()] = value.strip().lower()
+    return pairs
+
+
+def compatible(name: str, one: str, other: str) -> bool:
+    """
+    Whether what one side encodes with its parameters the other can decode with its own.
+
+    Args:
+        name: The codec's name in lower case.
+        one: The parameters of one side, as written.
+        other: Those of the other.
+    """
+    same = SAME_ON_BOTH_SIDES.get(name)
+    if same is None or one == other:
+        return True
+    left, right = parameters(one), parameters(other)
+    if any(left.get(key, default) != right.get(key, default) for key, default in same):
+        return False
+    # RFC 4867 8.3.1: both may limit the modes, and then it must be to the same ones.
+    return "mode-set" not in left or "mode-set" not in right or left["mode-set"] == right["mode-set"]
+
+
+def agreed(name: str, offered: str, supported: str) -> str:
+    """
+    The parameters to answer with.
+
+    Args:
+        name: The codec's name in lower case.
+        offered: The offer's parameters, as written.
+        supported: Those of the answering side.
+
+    Returns:
+        What both can do where it is one thing for both directions, else what the answering side wants to receive.
+    """
+    if name == "telephone-event":
+        return common_events(offered, supported)
+    refusable = EITHER_CAN_REFUSE.get(name)
+    if refusable is not None and "no" in (parameters(offered).get(refusable), parameters(supported).get(refusable)):
+        return f"{refusable}=no"
+    return supported
+
+
+def common_events(one: str, other: str) -> str:
+    """
+    The telephone events in both lists, such as ``0-15,32`` (RFC 4733 2.4.1); the keypad's if there are none.
+    """
+    if one == other:
+        return one or DEFAULT_EVENTS
+    both = sorted(_events(one or DEFAULT_EVENTS) & _events(other or DEFAULT_EVENTS))
+    runs: list[list[int]] = []
+    for event in both:
+        if runs and runs[-1][1] == event - 1:
+            runs[-1][1] = event
+        else:
+            runs.append([event, event])
+    return ",".join(str(a) if a == b else f"{a}-{b}" for a, b in runs) or DEFAULT_EVENTS
+
+
+def _events(text: str) -> set[int]:
+    events: set[int] = set()
+    for part in text.replace("events=", "").split(","):
+        first, dash, last = part.strip().partition("-")
+        if first.isdecimal() and (last.isdecimal() or not dash) and len(part) < 12:
+            events.update(range(int(first), min(int(last or first), LAST_EVENT) + 1))
+    return events
