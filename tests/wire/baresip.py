@@ -1,8 +1,8 @@
 """
 A telephone: one baresip 1.0 without sound hardware, told what to do over its JSON socket (module ``ctrl_tcp``).
 
-What it says into a call is a file, what it hears is recorded by the module ``sndfile``. Debian's package ``baresip-core``
-has all the modules that are used here.
+What it says into a call is a file, what it hears is recorded by the module ``sndfile``. Debian's package
+``baresip-core`` has all the modules that are used here.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ class Phone:
 
     def __init__(
         self,
-        directory: Path,
+        directory: str | Path,
         account: Account,
         *,
         voice: int,
@@ -186,14 +186,17 @@ class Phone:
         """
         Args:
             directory: created, for this phone alone.
+            account: who it is.
             voice: the seed of :func:`tests.wire.sound.voice`.
             host: the address it listens on.
+            seconds: how long its voice lasts.
+            rtcp_mux: whether RTCP may share the port of RTP.
             cafile: certificates that may sign the exchange's.
             inside: a command that runs another one elsewhere (``ip netns exec NAME``).
             connect: gives a socket connected to that port of the loopback interface where the phone runs.
         """
+        directory = self.directory = Path(directory).absolute()
         directory.mkdir(parents=True)
-        self.directory = directory
         self.account = account
         self.said: NDArray[Any] = sound.voice(voice, seconds)
         self.events: list[Event] = []

@@ -4,8 +4,6 @@ Tests for :mod:`tests.wire.baresip`: two phones without an exchange.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from twisted.trial.unittest import TestCase
 
 from tests.wire.baresip import Account, Phone
@@ -22,7 +20,7 @@ class PeersTests(TestCase):
         phones = []
         for number, name in enumerate(("ann", "bob")):
             account = Account(name, "127.0.0.1", transport=transport, register=0, media_encryption=encryption)
-            phone = Phone(Path(self.mktemp()).absolute(), account, voice=number + 1)
+            phone = Phone(self.mktemp(), account, voice=number + 1)
             await phone.start()
             self.addCleanup(phone.stop)
             phones.append(phone)
