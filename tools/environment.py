@@ -125,8 +125,8 @@ def _install(python: Path, extras: tuple[str, ...]) -> None:
     wanted = sorted((installed or set()).union(extras))
     target = f"{TOP}[{','.join(wanted)}]" if wanted else str(TOP)
     say("Installing the exchange and what it needs (only when the requirements changed; a minute or two)")
-    command: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--editable", target]
-    if subprocess.run(command, check=False).returncode != 0:
+    pip: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    if subprocess.run([*pip, "--editable", target], check=False).returncode != 0:
         raise EnvironmentFailedError(
             "Installing failed; the lines above say why. Packages come from https://pypi.org (or the index that\n"
             "pip is configured for): is it reachable from here? The same command tries again."

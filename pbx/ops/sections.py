@@ -1,0 +1,233 @@
+"""
+The configuration file as it is written: one frozen struct a section, one field a key, with what each takes.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from pbx.ops.strict import is_secret
+
+
+def _network(values: tuple[str, ...]) -> None:
+    for value in values:
+        ipaddress.ip_network(value)
+
+
+def _hosts(value: str | tuple[str, ...]) -> None:
+    values = (value,) if isinstance(value, str) else value
+    if not values:
+        raise ValueError("the list is empty")
+    for each in values:
+        ipaddress.ip_address(each)
+
+
+def _digest_algorithms(values: tuple[str, ...]) -> None:
+    if not values:
+        raise ValueError("the list is empty")
+    if len(set(values)) != len(values):
+        raise ValueError("one stands twice")
+
+
+def _address(value: str | None) -> None:
+    if value is not None:
+        ipaddress.ip_address(value)
+
+
+def _database(value: str) -> None:
+    if value != "embedded" and not value.startswith(("postgresql://", "postgres://")):
+        raise ValueError("neither")
+
+
+Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
+Seconds = Annotated[int, Meta(ge=1, le=86400, description="whole seconds, 1 to 86400")]
+Address = Annotated[str, Meta(description="an IPv4 or IPv6 address", extra={"check": _address})]
+OptionalAddress = Annotated[str | None, Meta(description="an IPv4 or IPv6 address, or null", extra={"check": _address})]
+Hosts = Annotated[
+    str | tuple[str, ...],
+    Meta(description="an IPv4 or IPv6 address, or a list of such", extra={"check": _hosts}),
+]
+Networks = Annotated[
+    tuple[str, ...],
+    Meta(description="a list of networks, such as 192.168.0.0/16", extra={"check": _network}),
+]
+Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
+HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$", description="a host name")]
+Path = Annotated[str | None, Meta(description="a path, or null for the usual place")]
+Secret = Annotated[str, Meta(description="text, ${VARIABLE}, or file:/path", extra={"secret": True})]
+
+
+class Section(msgspec.Struct, frozen=True):
+    """
+    One section of the configuration; its representation leaves out secrets.
+    """
+
+    def __repr__(self) -> str:
+        shown: list[str] = []
+        for field in msgspec.structs.fields(self):
+            value: Any = "<secret>" if is_secret(field.type) else getattr(self, field.name)
+            shown.append(f"{field.name}={value if is_secret(field.type) else repr(value)}")
+        return f"{type(self).__name__}({', '.join(shown)})"
+
+
+class Server(Section, frozen=True):
+    """
+    Where the exchange listens for phones, and how it is called and reached from outside.
+    """
+
+    sip_host: Hosts = "0.0.0.0"  # noqa: S104 - phones are elsewhere; the guard and digests protect it
+    sip_port: Port = 5060
+    sip_tls_port: Port | None = 5061
+    external_ip: OptionalAddress = None
+    local_networks: Networks = (
+        "10.0.0.0/8",
+        "172.16.0.0/12",
+        "192.168.0.0/16",
+        "169.254.0.0/16",
+        "127.0.0.0/8",
+        "::1/128",
+        "fc00::/7",
+        "fe80::/10",
+    )
+    rtp_port_range_start: Annotated[int, Meta(ge=1024, le=65534, description="a port, 1024 to 65534")] = 10000
+    rtp_port_range_end: Annotated[int, Meta(ge=1025, le=65535, description="a port, 1025 to 65535")] = 20000
+    server_name: HostName | None = None
+
+
+class Paths(Section, frozen=True):
+    """
+    Where files go.
+    """
+
+    data: Path = None
+
+
+class Ssl(Section, frozen=True):
+    """
+    The certificate of https and of SIP over TLS.
+    """
+
+    cert_file: Path = None
+    key_file: Path = None
+
+
+class Api(Section, frozen=True):
+    """
+    The REST API and the panel.
+    """
+
+    host: Address = "0.0.0.0"  # noqa: S104 - the panel is meant to be reached; it asks who one is
+    port: Port = 8080
+    ssl: Ssl = Ssl()
+
+
+class Database(Section, frozen=True):
+    """
+    Where records and extensions are stored.
+    """
+
+    url: Annotated[
+        str,
+        Meta(
+            description="embedded, or postgresql://user@host/database (also ${VARIABLE} or file:/path)",
+            extra={"check": _database, "secret": True},
+        ),
+    ] = "embedded"
+
+
+class Logging(Section, frozen=True):
+    """
+    The log file.
+    """
+
+    file: Path = None
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
+
+
+class Voicemail(Section, frozen=True):
+    """
+    What happens when nobody answers.
+    """
+
+    no_answer_timeout: Annotated[int, Meta(ge=5, le=170, description="whole seconds, 5 to 170")] = 30
+
+
+class Trunk(Section, frozen=True):
+    """
+    One provider.
+    """
+
+    name: Text
+    host: Text
+    port: Port = 5060
+    username: str = ""
+    password: Secret = ""
+    priority: Annotated[int, Meta(ge=1, le=100, description="a whole number, 1 (first) to 100")] = 1
+    enabled: bool = True
+
+
+class Security(Section, frozen=True):
+    """
+    How phones prove who they are, and what happens to those that cannot.
+    """
+
+    digest_algorithms: Annotated[
+        tuple[Literal["MD5", "SHA-256"], ...],
+        Meta(description="a list of MD5 and SHA-256, the preferred first", extra={"check": _digest_algorithms}),
+    ] = ("MD5",)
+    allow_digest_without_qop: bool = False
+    allow_srtp_without_tls: bool = False
+    allow: Networks = ()
+    failures_before_block: Annotated[int, Meta(ge=1, le=1000, description="a whole number, 1 to 1000")] = 10
+    failure_window: Seconds = 300
+    block_time: Seconds = 600
+
+
+class Registration(Section, frozen=True):
+    """
+    For how long phones may register (RFC 3261 10.3).
+    """
+
+    min_expires: Seconds = 60
+    max_expires: Seconds = 3600
+    nat_expires: Seconds = 120
+
+
+class Media(Section, frozen=True):
+    """
+    Audio.
+    """
+
+    silence_timeout: Seconds = 60
+    latch: Literal["normal", "strict"] = "normal"
+
+
+class Manhole(Section, frozen=True):
+    """
+    The debug shell over SSH.
+    """
+
+    authorized_keys: Text
+    port: Port = 2222
+
+
+class Configuration(Section, frozen=True):
+    """
+    The whole file.
+    """
+
+    server: Server = Server()
+    paths: Paths = Paths()
+    api: Api = Api()
+    database: Database = Database()
+    logging: Logging = Logging()
+    voicemail: Voicemail = Voicemail()
+    sip_trunks: tuple[Trunk, ...] = ()
+    security: Security = Security()
+    registration: Registration = Registration()
+    media: Media = Media()
+    manhole: Manhole | None = None

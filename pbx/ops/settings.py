@@ -1,0 +1,234 @@
+"""
+The configuration as the program uses it: read, checked as a whole, with its paths and secrets resolved.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import yaml
+
+from pbx.ops import sections
+from pbx.ops.place import Place, place
+from pbx.ops.strict import Mistake, convert
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class SettingsError(Exception):
+    """
+    A configuration that cannot be used; its text lists everything that is wrong.
+
+    Attributes:
+        path: The file.
+        mistakes: What is wrong, one a key.
+    """
+
+    def __init__(self, path: Path, mistakes: list[Mistake], lines: Mapping[str, int] | None = None) -> None:
+        self.path = path
+        self.mistakes = mistakes
+        rows = [f"  {_line(mistake.path, lines or {})}{mistake}" for mistake in mistakes]
+        count = "a mistake" if len(rows) == 1 else f"{len(rows)} mistakes"
+        super().__init__("\n".join([f"{path} has {count}:", *rows]))
+
+
+@attrs.frozen
+class Settings:
+    """
+    What the operator decided, and the defaults for the rest.
+
+    Attributes:
+        file: Where it was read from.
+        data: The data directory, absolute.
+        cert_file: The certificate, absolute.
+        key_file: Its private key, absolute.
+        own_certificate: Whether certificate and key are ours to make, since the operator named none.
+        log_file: The log, absolute.
+        server_name: The host name that phones and people use.
+        sip_hosts: The addresses to listen on for SIP.
+    """
+
+    file: Path
+    data: Path
+    cert_file: Path
+    key_file: Path
+    own_certificate: bool
+    log_file: Path
+    server_name: str
+    sip_hosts: tuple[str, ...]
+    server: sections.Server
+    api: sections.Api
+    database: sections.Database = attrs.field(repr=False)
+    logging: sections.Logging
+    voicemail: sections.Voicemail
+    sip_trunks: tuple[sections.Trunk, ...]
+    security: sections.Security
+    registration: sections.Registration
+    media: sections.Media
+    manhole: sections.Manhole | None
+
+
+def load(path: Path, environ: Mapping[str, str], data: Path | None = None, where: Place | None = None) -> Settings:
+    """
+    Read and check a configuration file.
+
+    Args:
+        path: The file, YAML.
+        environ: The environment that ``${VARIABLE}`` is looked up in.
+        data: A data directory that comes before the one in the file.
+        where: The defaults for paths; by default those of the running program.
+
+    Raises:
+        SettingsError: It cannot be read, or something in it is wrong: then all of it is listed.
+    """
+    raw, lines, mistakes = _read(path)
+    configuration = convert(sections.Configuration, raw, "", mistakes, _Reveal(path.parent, environ))
+    if configuration is not None:
+        mistakes += _contradictions(configuration)
+    if mistakes or configuration is None:
+        raise SettingsError(path, mistakes, lines)
+    return _resolved(configuration, path, data, where or place())
+
+
+def _read(path: Path) -> tuple[Any, dict[str, int], list[Mistake]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(path, [Mistake("the file", f"cannot be read: {error}")])
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        lines: dict[str, int] = {}
+        mistakes: list[Mistake] = []
+        if node is None:
+            return None, lines, mistakes
+        _walk(node, "", lines, mistakes)
+        return loader.construct_document(node), lines, mistakes
+    except yaml.YAMLError as error:
+        raise SettingsError(path, [Mistake("the file", f"is not YAML: {' '.join(str(error).split())}")])
+    finally:
+        loader.dispose()
+
+
+def _walk(node: yaml.Node, path: str, lines: dict[str, int], mistakes: list[Mistake]) -> None:
+    """
+    Note the line of each key, and keys that stand twice, of which YAML silently takes the last.
+    """
+    lines.setdefault(path, node.start_mark.line + 1)
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            name = str(key.value)
+            inner = f"{path}.{name}" if path else name
+            if name in seen:
+                mistakes.append(Mistake(inner, f"stands here twice, again in line {key.start_mark.line + 1}"))
+            seen.add(name)
+            lines.setdefault(inner, key.start_mark.line + 1)
+            _walk(value, inner, lines, mistakes)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, item in enumerate(node.value):
+            _walk(item, f"{path}[{index}]", lines, mistakes)
+
+
+def _line(path: str, lines: Mapping[str, int]) -> str:
+    """
+    ``line 12, `` for a key, or for the nearest section around one that is missing.
+    """
+    while path:
+        if path in lines:
+            return f"line {lines[path]}, "
+        path = re.sub(r"(^|\.)[^.\[]*$|\[\d+\]$", "", path)
+    return ""
+
+
+@attrs.frozen
+class _Reveal:
+    """
+    What turns ``${VARIABLE}`` and ``file:/path`` into the secret that is meant.
+    """
+
+    folder: Path
+    environ: Mapping[str, str]
+
+    def __call__(self, text: str) -> str:
+        variable = re.fullmatch(r"\$\{(\w+)\}", text)
+        if variable:
+            if variable[1] not in self.environ:
+                raise ValueError(f"the environment has no {variable[1]}")
+            return self.environ[variable[1]]
+        if text.startswith("file:"):
+            file = self.folder / text.removeprefix("file:")
+            try:
+                return file.read_text(encoding="utf-8").rstrip("\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ValueError(f"the file cannot be read: {error}")
+        return text
+
+
+def _contradictions(configuration: sections.Configuration) -> list[Mistake]:
+    """
+    What is wrong although each key by itself is right.
+    """
+    server, ssl, registration = configuration.server, configuration.api.ssl, configuration.registration
+    mistakes = []
+    if server.rtp_port_range_end - server.rtp_port_range_start < 3:
+        found = f"found {server.rtp_port_range_start} to {server.rtp_port_range_end}"
+        mistakes.append(Mistake("server.rtp_port_range_end", f"{found}; allowed is a range of at least four ports"))
+    if (ssl.cert_file is None) != (ssl.key_file is None):
+        mistakes.append(Mistake("api.ssl", "found one of cert_file and key_file; allowed are both or neither"))
+    if registration.min_expires > registration.max_expires:
+        found = f"found {registration.min_expires}, above max_expires {registration.max_expires}"
+        mistakes.append(Mistake("registration.min_expires", f"{found}; allowed is at most that"))
+    tcp = {"server.sip_port": server.sip_port, "server.sip_tls_port": server.sip_tls_port}
+    tcp["api.port"] = configuration.api.port
+    if configuration.manhole is not None:
+        tcp["manhole.port"] = configuration.manhole.port
+    taken: dict[int, str] = {}
+    for key, port in tcp.items():
+        if port is None:
+            continue
+        if port in taken:
+            mistakes.append(Mistake(key, f"found {port}, which {taken[port]} has; allowed is another port"))
+        taken.setdefault(port, key)
+    names = [trunk.name for trunk in configuration.sip_trunks]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            mistakes.append(Mistake(f"sip_trunks[{index}].name", f"found {name!r} a second time"))
+    return mistakes
+
+
+def _resolved(configuration: sections.Configuration, path: Path, data: Path | None, where: Place) -> Settings:
+    folder = path.absolute().parent
+
+    def absolute(text: str) -> Path:
+        return folder / Path(text).expanduser()
+
+    named = configuration.paths.data
+    data = data.absolute() if data else absolute(named) if named else where.data
+    ssl, log = configuration.api.ssl, configuration.logging.file
+    hosts = configuration.server.sip_host
+    return Settings(
+        file=path.absolute(),
+        data=data,
+        cert_file=absolute(ssl.cert_file) if ssl.cert_file else data / "ssl" / "pbx.crt",
+        key_file=absolute(ssl.key_file) if ssl.key_file else data / "ssl" / "pbx.key",
+        own_certificate=ssl.cert_file is None,
+        log_file=absolute(log) if log else where.log_file or data / "log" / "pbx.log",
+        server_name=configuration.server.server_name or socket.gethostname(),
+        sip_hosts=(hosts,) if isinstance(hosts, str) else hosts,
+        server=configuration.server,
+        api=configuration.api,
+        database=configuration.database,
+        logging=configuration.logging,
+        voicemail=configuration.voicemail,
+        sip_trunks=configuration.sip_trunks,
+        security=configuration.security,
+        registration=configuration.registration,
+        media=configuration.media,
+        manhole=configuration.manhole,
+    )

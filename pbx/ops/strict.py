@@ -1,0 +1,194 @@
+"""
+Plain values from a file turned into a frozen struct, with every mistake listed at once.
+
+msgspec checks each value; it stops at the first error, so the structure is walked here, field by field.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+@attrs.frozen
+class Mistake:
+    """
+    One thing that is wrong with a configuration.
+
+    Attributes:
+        path: The key, such as ``server.sip_port`` or ``sip_trunks[0].host``.
+        text: What was found and what is allowed.
+    """
+
+    path: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
+def convert(
+    struct: type[S], raw: object, path: str, mistakes: list[Mistake], reveal: Callable[[str], str] = str
+) -> S | None:
+    """
+    Build a struct from plain values.
+
+    A field's :class:`msgspec.Meta` may carry a ``description`` of what is allowed, and in ``extra`` a ``check``: a
+    function that raises ``ValueError`` for a value of the right type that still cannot be. A field with ``secret`` in
+    ``extra`` is never shown in a mistake.
+
+    Args:
+        struct: What to build; its fields may be structs, lists of structs, or values.
+        raw: What was read from the file. ``None`` stands for an empty section.
+        path: Where it stood, for the mistakes; empty at the top.
+        mistakes: Grows by what is wrong.
+        reveal: Turns what stands in the file for a secret into the secret; raises ``ValueError``.
+
+    Returns:
+        The struct, or ``None`` when something in it was wrong.
+    """
+    before = len(mistakes)
+    given = {} if raw is None else raw
+    if not isinstance(given, Mapping):
+        mistakes.append(Mistake(path or "the file", f"found {_shown(raw)}; allowed is a section with keys"))
+        return None
+    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    known = list(fields)
+    mistakes.extend(Mistake(_join(path, key), _unknown(key, known)) for key in given if key not in fields)
+    values: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name in given:
+            values[field.name] = _value(field.type, given[name], _join(path, name), mistakes, reveal)
+        elif field.required:
+            mistakes.append(Mistake(_join(path, name), f"missing; needed is {_allowed(field.type)}"))
+        elif _section(field.type):
+            # An absent section has its defaults, the same as an empty one.
+            values[field.name] = _value(field.type, {}, _join(path, name), mistakes, reveal)
+    return struct(**values) if len(mistakes) == before else None
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
+
+
+def _unknown(key: object, known: list[str]) -> str:
+    close = difflib.get_close_matches(str(key), known, n=1)
+    hint = f"did you mean {close[0]}?" if close else f"known here: {', '.join(sorted(known))}"
+    return f"unknown key; {hint}"
+
+
+def _shown(value: object) -> str:
+    text = repr(value) if not isinstance(value, Mapping | list) else type(value).__name__
+    if isinstance(value, Mapping):
+        text = "a section"
+    elif isinstance(value, list):
+        text = "a list"
+    elif value is None:
+        text = "null"
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _section(kind: Any) -> type[msgspec.Struct] | None:
+    """
+    The struct that a field's type is, also where it may be absent (``X | None`` counts only when something is given).
+    """
+    return kind if isinstance(kind, type) and issubclass(kind, msgspec.Struct) else None
+
+
+def _optional_section(kind: Any) -> type[msgspec.Struct] | None:
+    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+        for part in typing.get_args(kind):
+            if _section(part):
+                return _section(part)
+    return None
+
+
+def _item_section(kind: Any) -> type[msgspec.Struct] | None:
+    """
+    The struct that the items of a ``tuple[X, ...]`` are.
+    """
+    arguments = typing.get_args(kind)
+    return _section(arguments[0]) if typing.get_origin(kind) is tuple and arguments else None
+
+
+def _value(kind: Any, raw: object, path: str, mistakes: list[Mistake], reveal: Callable[[str], str]) -> Any:
+    section = _section(kind)
+    if section is None and raw is not None:
+        section = _optional_section(kind)
+    if section is not None:
+        return convert(section, raw, path, mistakes, reveal)
+    item = _item_section(kind)
+    if item is not None and isinstance(raw, list):
+        return tuple(convert(item, each, f"{path}[{index}]", mistakes, reveal) for index, each in enumerate(raw))
+    secret = is_secret(kind)
+    found = "a secret that is not shown" if secret else _shown(raw)
+    try:
+        value = msgspec.convert(reveal(raw) if secret and isinstance(raw, str) else raw, kind)
+        check = _extra(kind, "check")
+        if check is not None:
+            check(value)
+    except msgspec.ValidationError:
+        mistakes.append(Mistake(path, f"found {found}; allowed is {_allowed(kind)}"))
+    except ValueError as error:
+        mistakes.append(Mistake(path, f"found {found}; {error}; allowed is {_allowed(kind)}"))
+    else:
+        return value
+    return None
+
+
+def metas(kind: Any) -> list[msgspec.Meta]:
+    """
+    What a field's type says of itself besides the type.
+    """
+    if typing.get_origin(kind) is typing.Annotated:
+        return [each for each in typing.get_args(kind)[1:] if isinstance(each, msgspec.Meta)]
+    return []
+
+
+def _extra(kind: Any, key: str) -> Any:
+    for meta in metas(kind):
+        if meta.extra and key in meta.extra:
+            return meta.extra[key]
+    return None
+
+
+def is_secret(kind: Any) -> bool:
+    """
+    Whether a field of this type is never shown.
+    """
+    return bool(_extra(kind, "secret"))
+
+
+_WORDS = {str: "text", int: "a whole number", float: "a number", bool: "true or false", type(None): "null"}
+
+
+def _allowed(kind: Any) -> str:
+    """
+    What a field takes, in words.
+    """
+    for meta in metas(kind):
+        if meta.description:
+            return meta.description
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return _allowed(arguments[0])
+    if origin is typing.Literal:
+        return "one of " + ", ".join(str(each) for each in arguments)
+    if origin is tuple:
+        return f"a list, each item {_allowed(arguments[0])}"
+    if origin in (types.UnionType, typing.Union):
+        return " or ".join(_allowed(each) for each in arguments)
+    if _section(kind):
+        return "a section with keys"
+    return _WORDS.get(kind, str(kind))

@@ -1,0 +1,240 @@
+"""
+Tests for :mod:`pbx.ops.settings`, :mod:`pbx.ops.sections` and :mod:`pbx.ops.strict`.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from twisted.trial.unittest import SynchronousTestCase
+
+from pbx.ops import sections
+from pbx.ops.place import INSTALLED, Place
+from pbx.ops.settings import Settings, SettingsError, load
+
+SAMPLE = Path(__file__).resolve().parent.parent.parent / "etc" / "config.yml"
+
+
+class SettingsCase(SynchronousTestCase):
+    """
+    Configurations written to a file for a test.
+    """
+
+    def load(self, text: str, environ: dict[str, str] | None = None, **options: Any) -> Settings:
+        """
+        Load a configuration from its text.
+        """
+        self.folder = Path(self.mktemp()).absolute()
+        self.folder.mkdir()
+        self.path = self.folder / "config.yml"
+        self.path.write_text(text, encoding="utf-8")
+        return load(self.path, environ or {}, **options)
+
+    def mistakes(self, text: str, environ: dict[str, str] | None = None) -> list[str]:
+        """
+        The lines that say what is wrong with a text.
+        """
+        error = self.assertRaises(SettingsError, self.load, text, environ)
+        return [line.strip() for line in str(error).splitlines()[1:]]
+
+
+class SampleTests(SettingsCase):
+    """
+    The file that comes with the program.
+    """
+
+    def test_is_the_defaults(self) -> None:
+        """
+        The sample is accepted, and says the same as an empty file.
+        """
+        text = SAMPLE.read_text(encoding="utf-8")
+        sample, empty = self.load(text), self.load("")
+        for name in ("server", "api", "database", "logging", "voicemail", "sip_trunks", "security", "media"):
+            self.assertEqual(getattr(sample, name), getattr(empty, name), name)
+        self.assertEqual((sample.registration, sample.manhole), (empty.registration, empty.manhole))
+
+    def test_names_every_key(self) -> None:
+        """
+        Every key that is known stands in the sample, each section's keys with a comment above or beside.
+        """
+
+        def missing(struct: type[msgspec.Struct], given: dict[str, Any], path: str) -> list[str]:
+            found = []
+            for field in msgspec.structs.fields(struct):
+                if field.encode_name not in given:
+                    found.append(path + field.encode_name)
+                elif isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
+                    found += missing(field.type, given[field.encode_name], f"{path}{field.encode_name}.")
+            return found
+
+        text = SAMPLE.read_text(encoding="utf-8")
+        self.assertEqual(missing(sections.Configuration, yaml.safe_load(text), ""), [])
+        commented = set(re.findall(r"^#   (\w+):", text, re.MULTILINE))
+        fields = [*msgspec.structs.fields(sections.Trunk), *msgspec.structs.fields(sections.Manhole)]
+        self.assertEqual(commented, {field.encode_name for field in fields})
+
+
+class PathTests(SettingsCase):
+    """
+    Where files end up.
+    """
+
+    def test_installed(self) -> None:
+        """
+        An installed exchange uses the machine's folders.
+        """
+        settings = self.load("", where=INSTALLED)
+        self.assertEqual(settings.data, Path("/var/lib/pbx"))
+        self.assertEqual(settings.log_file, Path("/var/log/pbx/pbx.log"))
+        self.assertEqual(settings.cert_file, Path("/var/lib/pbx/ssl/pbx.crt"))
+        self.assertTrue(settings.own_certificate)
+
+    def test_checkout(self) -> None:
+        """
+        From a checkout the log lies in the data directory, also when the command line names another.
+        """
+        where = Place(Path("/src/etc/config.yml"), Path("/src/var"), None)
+        self.assertEqual(self.load("", where=where).log_file, Path("/src/var/log/pbx.log"))
+        settings = self.load("paths: {data: /elsewhere}", where=where, data=Path("/data"))
+        self.assertEqual((settings.data, settings.log_file), (Path("/data"), Path("/data/log/pbx.log")))
+
+    def test_relative(self) -> None:
+        """
+        A relative path starts at the folder of the file.
+        """
+        settings = self.load("paths: {data: here}\napi: {ssl: {cert_file: a.crt, key_file: a.key}}")
+        self.assertEqual(settings.data, self.folder / "here")
+        self.assertEqual((settings.cert_file, settings.key_file), (self.folder / "a.crt", self.folder / "a.key"))
+        self.assertFalse(settings.own_certificate)
+
+    def test_hosts(self) -> None:
+        """
+        One address or a list of addresses is a list of addresses.
+        """
+        self.assertEqual(self.load("server: {sip_host: '::1'}").sip_hosts, ("::1",))
+        self.assertEqual(self.load("server: {sip_host: [127.0.0.1, '::1']}").sip_hosts, ("127.0.0.1", "::1"))
+
+
+class MistakeTests(SettingsCase):
+    """
+    Files that are refused.
+    """
+
+    def test_all_at_once(self) -> None:
+        """
+        Every mistake is listed with its line, its key, what was found, and what is allowed.
+        """
+        text = (
+            "server:\n"
+            "  sip_prot: 5060\n"
+            "  sip_port: '5060'\n"
+            "  external_ip: example.org\n"
+            "api:\n"
+            "  port: 99999\n"
+            "voicemail: 30\n"
+            "sip_trunks:\n"
+            "  - name: A\n"
+            "    enabled: maybe\n"
+            "colour: red\n"
+        )
+        self.assertEqual(
+            sorted(self.mistakes(text)),
+            [
+                "line 10, sip_trunks[0].enabled: found 'maybe'; allowed is true or false",
+                "line 11, colour: unknown key; known here: api, database, logging, manhole, media, paths, "
+                "registration, security, server, sip_trunks, voicemail",
+                "line 2, server.sip_prot: unknown key; did you mean sip_port?",
+                "line 3, server.sip_port: found '5060'; allowed is a port, 1 to 65535",
+                "line 4, server.external_ip: found 'example.org'; 'example.org' does not appear to be an IPv4 or "
+                "IPv6 address; allowed is an IPv4 or IPv6 address, or null",
+                "line 6, api.port: found 99999; allowed is a port, 1 to 65535",
+                "line 7, voicemail: found 30; allowed is a section with keys",
+                "line 9, sip_trunks[0].host: missing; needed is text that is not empty",
+            ],
+        )
+
+    def test_choices(self) -> None:
+        """
+        A key with a few words lists them.
+        """
+        self.assertEqual(
+            self.mistakes("logging: {level: verbose}\nsecurity: {digest_algorithms: [SHA1]}"),
+            [
+                "line 1, logging.level: found 'verbose'; allowed is one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
+                "line 2, security.digest_algorithms: found a list; allowed is a list of MD5 and SHA-256, the "
+                "preferred first",
+            ],
+        )
+
+    def test_contradictions(self) -> None:
+        """
+        Keys that contradict each other are mistakes too.
+        """
+        text = (
+            "server: {rtp_port_range_start: 20000, rtp_port_range_end: 10000, sip_tls_port: 8080}\n"
+            "api: {ssl: {cert_file: a.crt}}\n"
+            "registration: {min_expires: 600, max_expires: 60}\n"
+            "sip_trunks: [{name: A, host: a}, {name: A, host: b}]\n"
+        )
+        keys = [re.sub(r"^line \d+, ([^:]*):.*", r"\1", line) for line in self.mistakes(text)]
+        self.assertEqual(
+            keys,
+            ["server.rtp_port_range_end", "api.ssl", "registration.min_expires", "api.port", "sip_trunks[1].name"],
+        )
+
+    def test_twice(self) -> None:
+        """
+        A key that stands twice is a mistake, where YAML would take the last.
+        """
+        mistakes = self.mistakes("server:\n  sip_port: 5060\n  sip_port: 5070\n")
+        self.assertEqual(mistakes, ["line 2, server.sip_port: stands here twice, again in line 3"])
+
+    def test_not_yaml(self) -> None:
+        """
+        What is no YAML, no mapping, or not there at all is told from one another.
+        """
+        self.assertIn("is not YAML", self.mistakes("server: [")[0])
+        self.assertIn("allowed is a section with keys", self.mistakes("- a\n")[0])
+        self.assertIn("cannot be read", str(self.assertRaises(SettingsError, load, Path("/nowhere/c.yml"), {})))
+
+
+class SecretTests(SettingsCase):
+    """
+    Passwords in the configuration.
+    """
+
+    TRUNK = "sip_trunks: [{{name: A, host: a, password: '{}'}}]"
+
+    def test_elsewhere(self) -> None:
+        """
+        A secret comes from the environment or from a file.
+        """
+        settings = self.load(self.TRUNK.format("${TRUNK}"), {"TRUNK": "s3cret"})
+        self.assertEqual(settings.sip_trunks[0].password, "s3cret")
+        secret = Path(self.mktemp()).absolute()
+        secret.write_text("from a file\n", encoding="utf-8")
+        self.assertEqual(self.load(self.TRUNK.format(f"file:{secret}")).sip_trunks[0].password, "from a file")
+
+    def test_not_there(self) -> None:
+        """
+        A variable or a file that is not there is a mistake of that key.
+        """
+        [mistake] = self.mistakes(self.TRUNK.format("${TRUNK}"))
+        self.assertTrue(mistake.startswith("line 1, sip_trunks[0].password: found a secret"), mistake)
+        self.assertIn("the environment has no TRUNK", mistake)
+        [mistake] = self.mistakes("database: {url: 'file:/nowhere/dsn'}")
+        self.assertIn("/nowhere/dsn", mistake)
+
+    def test_never_shown(self) -> None:
+        """
+        Neither the settings' representation nor a mistake shows a secret.
+        """
+        text = "database: {url: 'postgresql://u:hidden1@h/d'}\n" + self.TRUNK.format("hidden2")
+        settings = self.load(text)
+        self.assertNotIn("hidden", repr(settings) + repr(settings.sip_trunks) + repr(settings.database))
+        self.assertNotIn("hidden", str(self.mistakes("database: {url: 'mysql://u:hidden@h/d'}")))
+        self.assertNotIn("hidden", str(self.mistakes("sip_trunks: [{name: A, host: b, password: [hidden]}]")))
