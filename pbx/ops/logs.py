@@ -1,0 +1,199 @@
+"""
+The log file: ``YYYY-MM-DD HH:MM:SS - PBX - LEVEL - message``, one line an event.
+"""
+
+from __future__ import annotations
+
+import atexit
+import logging
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from twisted.application.service import Service
+from twisted.logger import ILogObserver, Logger, LogLevel, eventAsText, formatEvent, globalLogPublisher
+from zope.interface import implementer
+
+from pbx.ops.lines import AppendedFile, QueuedLines
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from constantly import NamedConstant  # type: ignore[import-untyped]  # it has no stubs
+    from twisted.logger import LogEvent, LogPublisher
+
+LEVELS: dict[str, NamedConstant] = {
+    "DEBUG": LogLevel.debug,
+    "INFO": LogLevel.info,
+    "WARNING": LogLevel.warn,
+    "ERROR": LogLevel.error,
+    "CRITICAL": LogLevel.critical,
+}
+"""The levels as the configuration and the log name them."""
+
+_NAMES = {level: name for name, level in LEVELS.items()}
+
+_SECRETS = re.compile(
+    r"""(?ix)
+    (?P<dsn>\w+://[^\s:/@]+:)[^\s/@]+(?=@)                            # postgresql://user:password@host
+    | (?P<field>["']?\b(?:password|passwd|secret|ha1|a1|token)["']?\s*[:=]\s*)("[^"]*"|'[^']*'|[^\s,;&)}\]]+)
+    | (?P<digest>\bresponse\s*=\s*)"[0-9a-f]{16,}"                    # an Authorization header
+    """
+)
+
+_CONTROL = {code: f"\\x{code:02x}" for code in [*range(32), *range(127, 160)]}
+_CONTROL.update({ord("\n"): "\\n", ord("\r"): "\\r", ord("\t"): "\\t"})
+
+
+def redacted(text: str) -> str:
+    """
+    A text without the passwords and digests that it may hold by mistake; the last net, not the first.
+    """
+    return _SECRETS.sub(lambda match: f"{match['dsn'] or match['field'] or match['digest']}<hidden>", text)
+
+
+def is_shown(event: LogEvent, least: NamedConstant) -> bool:
+    """
+    Whether an event belongs into a log of a level.
+
+    Twisted tells of every port it opens, which with four ports a call nobody wants: from Twisted, and from what uses
+    its old way of logging, anything below a warning needs the level DEBUG.
+    """
+    level = event.get("log_level") or LogLevel.info
+    if level < least:
+        return False
+    if level >= LogLevel.warn or least == LogLevel.debug:
+        return True
+    namespace = str(event.get("log_namespace", ""))
+    return not namespace.startswith(("twisted", "log_legacy", "stdlib", "treq", "klein"))
+
+
+def level_name(event: LogEvent) -> str:
+    """
+    The level of an event as the log names it.
+    """
+    return _NAMES.get(event.get("log_level") or LogLevel.info, "INFO")
+
+
+def message(event: LogEvent) -> str:
+    """
+    What an event says, on one line: what a peer sent cannot begin a line of its own.
+
+    A traceback follows on lines of its own, each indented.
+    """
+    text = redacted(formatEvent(event) or "").strip().translate(_CONTROL)
+    if "log_failure" not in event:
+        return text
+    trace = redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))
+    lines = [line.translate(_CONTROL) for line in trace.splitlines()[1:]]
+    return "\n    ".join([text or "failure", *lines])
+
+
+class _Clock:
+    """
+    The local time as the log writes it, worked out once a second.
+    """
+
+    def __init__(self) -> None:
+        self._second = -1
+        self._text = ""
+
+    def text(self, seconds: float) -> str:
+        second = int(seconds)
+        if second != self._second:
+            self._second = second
+            self._text = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(second))
+        return self._text
+
+
+@implementer(ILogObserver)
+class LogFile(Service):
+    """
+    The log file as a service: events are taken from construction on, and written from the start to the process's end.
+
+    It does not stop with the other services, since what they do last is worth a line too.
+    """
+
+    def __init__(self, path: Path, level: str, publisher: LogPublisher = globalLogPublisher) -> None:
+        """
+        Open the file and begin to listen.
+
+        Args:
+            path: The file; its folder is made when it is not there.
+            level: A key of :data:`LEVELS`.
+            publisher: Where events come from.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        self.lines = QueuedLines(AppendedFile(path))
+        self.level = LEVELS[level]
+        self._clock = _Clock()
+        self._publisher = publisher
+        publisher.addObserver(self)
+
+    def __call__(self, event: LogEvent) -> None:
+        """
+        Take an event, as an ``ILogObserver``.
+        """
+        if is_shown(event, self.level):
+            when = self._clock.text(event.get("log_time", 0.0))
+            self.lines.add(f"{when} - PBX - {level_name(event)} - {message(event)}\n")
+
+    def startService(self) -> None:
+        """
+        Begin to write.
+        """
+        Service.startService(self)
+        self.lines.start()
+        atexit.register(self.close)
+
+    def close(self) -> None:
+        """
+        Write what is left, and take no more events. Happens by itself at the end of the process.
+        """
+        atexit.unregister(self.close)
+        self._publisher.removeObserver(self)
+        self.lines.stop()
+
+
+class FromStandardLogging(logging.Handler):
+    """
+    What hands on the records of libraries that use Python's ``logging``, which would be lost otherwise.
+    """
+
+    log = Logger(namespace="stdlib")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """
+        Publish a record as a Twisted event of the same level.
+        """
+        name = logging.getLevelName(min(record.levelno - record.levelno % 10, logging.CRITICAL))
+        fields: dict[str, Any] = {"name": record.name, "text": record.getMessage()}
+        if record.exc_info and record.exc_info[1]:
+            fields["text"] += f" ({record.exc_info[1]!r})"
+        self.log.emit(LEVELS.get(name, LogLevel.info), "{name}: {text}", **fields)
+
+
+def capture_standard_logging(level: int = logging.WARNING) -> Callable[[], None]:
+    """
+    Send Python's own logging and warnings into Twisted's.
+
+    Args:
+        level: The least level of a record that is handed on.
+
+    Returns:
+        What undoes it.
+    """
+    handler = FromStandardLogging()
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(level)
+    logging.captureWarnings(True)
+
+    def undo() -> None:
+        logging.captureWarnings(False)
+        root.removeHandler(handler)
+
+    return undo
