@@ -4,6 +4,8 @@ Names with addresses, as From, To, Contact, Route and Record-Route carry them (R
 
 from __future__ import annotations
 
+import re
+
 from attrs import evolve, frozen
 
 from pbx.sip.error import ParseError
@@ -20,6 +22,9 @@ from pbx.sip.grammar import (
     without_controls,
 )
 from pbx.sip.uri import URI
+
+# What nearly every phone sends, read in one step.
+_usual = re.compile(r"""(?:"([^"\\]*)"[ \t]*)?<([^<>"]*)>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?""").fullmatch
 
 
 @frozen(slots=True)
@@ -49,6 +54,10 @@ class NameAddr:
         Raises:
             ParseError: It is none.
         """
+        if (usual := _usual(text)) is not None:
+            quoted, address, tag = usual.groups()
+            if quoted is None or quoted.isprintable():
+                return cls(quoted or "", _uri(address, what), () if tag is None else (("tag", tag),))
         if text[:1] == '"':
             taken = take_quoted(text)
             if taken is None:

@@ -25,6 +25,9 @@ _parameter = re.compile(
     r";[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*"
     r"""(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^\x00-\x20\x7f;,"<>\\]+)[ \t]*)?"""
 ).match
+# What nearly all of them look like: no blanks, no quotes.
+_plain_parameters = re.compile(r"""(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[^\x00-\x20\x7f;,"<>\\]+)?)*""").fullmatch
+_plain_parameter = re.compile(r";([^;=]+)=?([^;]*)").findall
 _quoted = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match
 _list_item = re.compile(r'(?:[^",<]|"(?:[^"\\]|\\.)*"|<[^>]*>)*', re.DOTALL).match
 _escape = re.compile(r"\\(.)", re.DOTALL)
@@ -44,7 +47,9 @@ def parse_params(text: str, what: str) -> Params:
     """
     if not text:
         return ()
-    params = []
+    if _plain_parameters(text) is not None:
+        return tuple([(name, value or None) for name, value in _plain_parameter(text)])
+    params: list[tuple[str, str | None]] = []
     at, end = 0, len(text)
     while at < end:
         found = _parameter(text, at)

@@ -7,7 +7,6 @@ from __future__ import annotations
 from typing import Any
 
 from pbx.sip.error import ParseError
-from pbx.sip.grammar import is_token
 
 _COMPACT = {
     "a": "Accept-Contact", "b": "Referred-By", "c": "Content-Type", "d": "Request-Disposition", "e": "Content-Encoding",
@@ -39,28 +38,19 @@ _KNOWN = [
 ]  # fmt: skip
 
 
-class _Names(dict[str, str]):
-    """
-    From a name as met to the name we write: exact spellings at once, others by way of ``__missing__``.
-    """
-
-    def __missing__(self, name: str) -> str:
-        # RFC 3261 7.3.1: blanks may stand before the colon. Nothing is remembered here: a stranger chooses the names.
-        name = name.rstrip(" \t")
-        known = self.get(name) or self.get(name.lower())
-        if known is not None:
-            return known
-        if is_token(name) is None:
-            raise ParseError("Malformed header name")
-        return name
-
-
-NAMES = _Names()
-"""Every spelling of a header's name to the one we write; an unknown name stays as it is."""
+NAMES: dict[str, str] = {}
+"""Every usual spelling of a known name to the one we write."""
 for _name in _KNOWN:
     NAMES[_name] = NAMES[_name.lower()] = NAMES[_name.upper()] = _name
 for _letter, _name in _COMPACT.items():
     NAMES[_letter] = NAMES[_letter.upper()] = NAMES[_name]
+
+
+def spelling(name: str) -> str:
+    """
+    The name we write for a name as it was met: a known one as the RFC spells it, any other as it is.
+    """
+    return NAMES.get(name) or NAMES.get(name.lower()) or name
 
 
 class Headers:
@@ -75,15 +65,16 @@ class Headers:
 
     __slots__ = ("_first", "_rows", "memo")
 
-    def __init__(self, rows: list[tuple[str, str]] | None = None) -> None:
+    def __init__(self, rows: list[tuple[str, str]] | None = None, first: dict[str, str] | None = None) -> None:
         """
         Headers from rows.
 
         Args:
-            rows: Name and value each; kept, not copied, and the names must be from :data:`NAMES` where it has them.
+            rows: Name and value each; kept, not copied, and spelt as :func:`spelling` has it.
+            first: The first value of each name, when the caller has it already.
         """
         self._rows = [] if rows is None else rows
-        self._first: dict[str, str] | None = None
+        self._first = first
         self.memo: dict[str, Any] = {}
 
     def __eq__(self, other: object) -> bool:
@@ -139,7 +130,7 @@ class Headers:
         """
         if self.get(name) is None:
             return []
-        name = NAMES.get(name) or NAMES.get(name.lower()) or name
+        name = spelling(name)
         values = [value for key, value in self._rows if key == name]
         if name in NAMES:
             return values
@@ -151,20 +142,20 @@ class Headers:
         Put a row after all others.
         """
         self._changed()
-        self._rows.append((_canonical(name), value))
+        self._rows.append((_writable(name), value))
 
     def prepend(self, name: str, value: str) -> None:
         """
         Put a row before all others.
         """
         self._changed()
-        self._rows.insert(0, (_canonical(name), value))
+        self._rows.insert(0, (_writable(name), value))
 
     def set(self, name: str, value: str) -> None:
         """
         Replace all rows of that name by one, in the place of the first, or after all others.
         """
-        self._replace(_canonical(name), value)
+        self._replace(_writable(name), value)
 
     def set_first(self, name: str, value: str) -> None:
         """
@@ -173,7 +164,7 @@ class Headers:
         Raises:
             KeyError: There is no such row.
         """
-        wanted = _canonical(name).lower()
+        wanted = _writable(name).lower()
         for at, (key, _) in enumerate(self._rows):
             if key.lower() == wanted:
                 self._changed()
@@ -185,7 +176,7 @@ class Headers:
         """
         Take all rows of that name out; none is no error.
         """
-        self._replace(NAMES.get(name) or NAMES.get(name.lower()) or name, None)
+        self._replace(spelling(name), None)
 
     def items(self) -> list[tuple[str, str]]:
         """
@@ -226,8 +217,8 @@ class Headers:
         self._rows = rows
 
 
-def _canonical(name: str) -> str:
-    name = NAMES.get(name) or NAMES.get(name.lower()) or name
+def _writable(name: str) -> str:
+    name = spelling(name)
     if name == "Content-Length":
         raise ValueError("Content-Length is written with the message")
     return name

@@ -12,8 +12,8 @@ import re
 from attrs import frozen
 
 from pbx.sip.error import ParseError
-from pbx.sip.grammar import is_token, number
-from pbx.sip.headers import NAMES, Headers
+from pbx.sip.grammar import BLANK, is_token, number
+from pbx.sip.headers import NAMES, Headers, spelling
 from pbx.sip.message import Request, Response
 
 MAX_MESSAGE = 65_535
@@ -34,7 +34,6 @@ MAX_LINE = 8_192
 KEEP_ALIVE = b"\r\n\x00 \t"
 """What datagrams that only keep a NAT's mapping open are made of: CRLFs (RFC 5626 3.5.1), NULs or blanks."""
 
-_FOLD = re.compile(r"[ \t]*\r\n[ \t]+")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9][0-9])(?: (.*))?", re.IGNORECASE | re.DOTALL).fullmatch
 _METHODS = frozenset({
     "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "REGISTER", "PRACK", "UPDATE", "INFO", "SUBSCRIBE", "NOTIFY", "REFER",
@@ -97,60 +96,87 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None]:
     lines = text.split("\r\n")
     if text.count("\n") != len(lines) - 1 or text.count("\r") != len(lines) - 1:
         raise ParseError("Bare CR or LF")
-    if "\r\n " in text or "\r\n\t" in text:
-        # RFC 3261 7.3.1: a row may be continued on lines that start with a blank.
-        start, _, rest = text.partition("\r\n")
-        lines = [start, *_FOLD.sub(" ", rest).split("\r\n")]
     start = lines[0]
-    message: Request | Response
-    rows: list[tuple[str, str]] = []
-    if start[:4].upper() == "SIP/" and (found := _STATUS_LINE(start)) is not None:
-        message = Response(int(found[1]), found[2] or "", Headers(rows))
-    else:
-        message = _read_request_line(start, lines, rows)
     del lines[0]
-    length: str | None = None
+    message: Request | Response
+    if start[:4].upper() == "SIP/" and (found := _STATUS_LINE(start)) is not None:
+        message = Response(int(found[1]), found[2] or "", _NONE)
+    else:
+        message = _read_request_line(start, lines)
     try:
         if len(lines) > MAX_HEADERS:
-            raise ParseError("Too many headers", 513)  # noqa: TRY301
-        if len(text) > MAX_LINE and max(map(len, lines)) > MAX_LINE:
-            raise ParseError("Header too long", 513)  # noqa: TRY301
-        for line in lines:
-            name, colon, value = line.partition(":")
-            name = NAMES[name]
-            if not colon:
-                raise ParseError("Malformed header")  # noqa: TRY301
-            if name is _LENGTH:
-                value = value.strip(" \t")
-                if length is not None and value != length:
-                    raise ParseError("Several Content-Length headers")  # noqa: TRY301
-                length = value
-            else:
-                rows.append((name, value.strip(" \t")))
-        return message, (None if length is None else number(length, "Content-Length", 1 << 40))
+            raise ParseError("Too Many Headers", 513)  # noqa: TRY301
+        if len(text) > MAX_LINE and max(map(len, lines), default=0) > MAX_LINE:
+            raise ParseError("Header Too Long", 513)  # noqa: TRY301
+        # Only space and tab are blanks; when all is ASCII the quicker strip() takes away nothing else that is printed.
+        rows = _read_rows(lines, None if text.isascii() else BLANK)
+        rows.reverse()
+        first = dict(rows)
+        rows.reverse()
+        length = first.pop(_LENGTH, None)
+        if length is not None:
+            if rows[-1][0] == _LENGTH:
+                rows.pop()
+            if len(rows) != len(first):
+                rows = _without_length(rows, length)
+        message.headers = Headers(rows, first)
+        return message, (None if length is None else number(length, _LENGTH, 1 << 40))
     except ParseError as error:
         raise ParseError(error.reason, error.status, _salvage(message, lines)) from None
 
 
+_NONE = Headers()
 _LENGTH = NAMES["Content-Length"]
 
 
-def _read_request_line(start: str, lines: list[str], rows: list[tuple[str, str]]) -> Request:
+def _read_rows(lines: list[str], blank: str | None) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    names = NAMES
+    for line in lines:
+        # A known name without a colon passes for one without a value: to look for it would cost every message.
+        name, _, value = line.partition(": ")
+        try:
+            rows.append((names[name], value.strip(blank)))
+        except KeyError:
+            if line[:1] in BLANK and rows:
+                # RFC 3261 7.3.1: a row may be continued on lines that start with a blank.
+                name, value = rows[-1]
+                rows[-1] = (name, f"{value} {line.strip(blank)}".strip(blank))
+            else:
+                rows.append(_read_uncommon_row(line, blank))
+    return rows
+
+
+def _read_uncommon_row(line: str, blank: str | None) -> tuple[str, str]:
+    name, colon, value = line.partition(":")
+    # RFC 3261 7.3.1: blanks may stand before the colon.
+    name = name.rstrip(BLANK)
+    if not colon or is_token(name) is None:
+        raise ParseError("Malformed Header Name")
+    return spelling(name), value.strip(blank)
+
+
+def _without_length(rows: list[tuple[str, str]], length: str) -> list[tuple[str, str]]:
+    if any(name == _LENGTH and value != length for name, value in rows):
+        raise ParseError("Several Content-Length Headers")
+    return [row for row in rows if row[0] != _LENGTH]
+
+
+def _read_request_line(start: str, lines: list[str]) -> Request:
     parts = start.split(" ")
     if len(parts) != 3:
         # RFC 4475 3.1.2.8-10: what is meant by blanks elsewhere is a guess.
-        if len(parts) > 3 and parts[-1].upper() == "SIP/2.0" and is_token(parts[0]) is not None:
-            request = Request(parts[0], "", Headers(rows))
-            raise ParseError("Malformed Request-Line", partial=_salvage(request, lines[1:]))
+        if len(parts) > 3 and is_token(parts[0]) is not None:
+            raise ParseError("Malformed Request-Line", partial=_salvage(Request(parts[0], "", _NONE), lines))
         raise ParseError("Malformed Request-Line")
     method, uri, version = parts
     if (method not in _METHODS and is_token(method) is None) or not uri:
         raise ParseError("Malformed Request-Line")
-    request = Request(method, uri, Headers(rows))
+    request = Request(method, uri, _NONE)
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         if version[:4].upper() == "SIP/":
-            raise ParseError("Version Not Supported", 505, _salvage(request, lines[1:]))
-        raise ParseError("Malformed Request-Line")
+            raise ParseError("Version Not Supported", 505, _salvage(request, lines))
+        raise ParseError("Malformed Request-Line", partial=_salvage(request, lines))
     return request
 
 
@@ -160,13 +186,12 @@ def _salvage(message: Request | Response, lines: list[str]) -> Request | None:
     """
     rows = []
     for line in lines[:MAX_HEADERS]:
-        name, colon, value = line.partition(":")
         try:
-            name = NAMES[name]
+            row = _read_uncommon_row(line, BLANK)
         except ParseError:
             continue
-        if colon and name is not _LENGTH and len(value) <= MAX_LINE:
-            rows.append((name, value.strip(" \t")))
+        if row[0] != _LENGTH and len(row[1]) <= MAX_LINE:
+            rows.append(row)
     message.headers = Headers(rows)
     return _answerable(message)
 

@@ -125,45 +125,45 @@ class URI:
 _WEIGHTY = frozenset({"user", "ttl", "method", "maddr", "transport"})
 
 
-def parse_host(text: str) -> str:
+def parse_host(text: str, what: str = "URI") -> str:
     """
     A host from its text: a name, an IPv4 address, or an IPv6 address in brackets, which are taken off.
+
+    Args:
+        text: The host alone.
+        what: Where it stands, for the error.
 
     Raises:
         ParseError: It is none of these.
     """
     if text[:1] == "[" and text[-1:] == "]":
-        return _ipv6(text[1:-1])
-    if is_host(text) is None:
-        raise ParseError(MALFORMED)
-    return text
+        if _is_ipv6(text[1:-1]):
+            return text[1:-1]
+    elif is_host(text) is not None:
+        return text
+    raise ParseError(f"Malformed {what}")
 
 
-def parse_host_port(text: str) -> tuple[str, int | None]:
-    """
-    Host and port from ``host``, ``host:port``, ``[v6]`` or ``[v6]:port``.
-
-    Raises:
-        ParseError: It is none of these.
-    """
+def _parse_host_port(text: str) -> tuple[str, int | None]:
     if text[:1] == "[":
         host, bracket, rest = text.partition("]")
-        if not bracket or (rest and rest[0] != ":"):
+        if rest and rest[0] != ":":
             raise ParseError(MALFORMED)
-        return _ipv6(host[1:]), (number(rest[1:], "URI", 65535) if rest else None)
+        return parse_host(host + bracket), (number(rest[1:], "URI", 65535) if rest else None)
     host, colon, port = text.partition(":")
-    if is_host(host) is None:
-        raise ParseError(MALFORMED)
-    return host, (number(port, "URI", 65535) if colon else None)
+    return parse_host(host), (number(port, "URI", 65535) if colon else None)
 
 
 @lru_cache(maxsize=1024)
-def _ipv6(text: str) -> str:
+def _is_ipv6(text: str) -> bool:
+    if "%" in text:
+        # A zone means nothing to anyone else (RFC 5118 has none, RFC 6874 is not for SIP).
+        return False
     try:
         IPv6Address(text)
     except AddressValueError:
-        raise ParseError(MALFORMED) from None
-    return text
+        return False
+    return True
 
 
 def _parse(text: str) -> URI:
@@ -190,7 +190,7 @@ def _parse(text: str) -> URI:
         tail = rest
     tail, question, fields = tail.partition("?")
     hostport, semicolon, tail = tail.partition(";")
-    host, port = parse_host_port(hostport)
+    host, port = _parse_host_port(hostport)
     return URI(
         scheme,
         user,

@@ -9,10 +9,8 @@ import re
 from attrs import evolve, frozen
 
 from pbx.sip.error import ParseError
-from pbx.sip.grammar import Params, find_param, format_params, parse_params, replace_param
-from pbx.sip.uri import parse_host_port
-
-MALFORMED = "Malformed Via"
+from pbx.sip.grammar import Params, find_param, format_params, number, parse_params, replace_param
+from pbx.sip.uri import parse_host
 
 _via = re.compile(
     r"[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+"
@@ -47,14 +45,11 @@ class Via:
         """
         found = _via(text)
         if found is None:
-            raise ParseError(MALFORMED)
+            raise ParseError("Malformed Via")
         transport, host, digits = found.groups()
-        port = None
-        if digits is not None or host[0] == "[":
-            try:
-                host, port = parse_host_port(host if digits is None else f"{host}:{digits}")
-            except ParseError:
-                raise ParseError(MALFORMED) from None
+        port = None if digits is None else number(digits, "Via", 65535)
+        if host[0] == "[":
+            host = parse_host(host, "Via")
         return cls(transport.upper(), host, port, parse_params(text[found.end() :], "Via"))
 
     def __str__(self) -> str:
