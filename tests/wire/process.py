@@ -6,10 +6,12 @@ The only file of the tests that takes hold of the reactor: ring 5 is where real 
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from twisted.internet import reactor as _reactor  # noqa: TID251 - ring 5 runs on the real one
@@ -20,6 +22,9 @@ from twisted.internet.task import deferLater
 from twisted.python.failure import Failure
 
 T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parents[2]
+"""The checkout: where the package and the tests are imported from."""
 
 reactor: Any = _reactor
 """The real reactor."""
@@ -103,7 +108,8 @@ class Child(ProcessProtocol):
         self._waiting_end: list[Deferred[int]] = []
         self._waiting_line: list[tuple[re.Pattern[str], Deferred[str]]] = []
         command = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--", *self.argv]
-        self._process = reactor.spawnProcess(self, command[0], command, env=env, path=cwd)
+        environment = dict(os.environ if env is None else env) | {"PYTHONPATH": str(ROOT)}
+        self._process = reactor.spawnProcess(self, command[0], command, env=environment, path=cwd)
 
     @property
     def pid(self) -> int:
@@ -188,6 +194,12 @@ class Child(ProcessProtocol):
             raise TimeoutError(f"{self.argv[0]} still runs after {timeout} s:\n" + self.tail())
 
         return waiting.addTimeout(timeout, reactor, onTimeoutCancel=late)
+
+    def write(self, text: str) -> None:
+        """
+        Give it this on its standard input.
+        """
+        self._process.write(text.encode())
 
     def send(self, number: int) -> None:
         """
