@@ -1,6 +1,6 @@
 """
 What the operator touches: settings, logs, certificates, and the shell into the running process.
 
-In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``lock``, ``logs``, ``lines``,
-``certificate``, ``tls``, ``banner``, ``manhole``.
+In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``lock``, ``lines``, ``logs``,
+``terminal``, ``certificate``, ``banner``, ``manhole``.
 """

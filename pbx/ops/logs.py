@@ -137,7 +137,8 @@ class LogFile(Service):
         """
         Take an event, as an ``ILogObserver``.
         """
-        if is_shown(event, self.level):
+        # The banner holds the one-time link: it is for whoever sits at the terminal.
+        if is_shown(event, self.level) and not event.get("terminal"):
             when = self._clock.text(event.get("log_time", 0.0))
             self.lines.add(f"{when} - PBX - {level_name(event)} - {message(event)}\n")
 

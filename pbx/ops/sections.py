@@ -183,8 +183,8 @@ class Security(Section, frozen=True):
     allow_srtp_without_tls: bool = False
     allow: Networks = ()
     failures_before_block: Annotated[int, Meta(ge=1, le=1000, description="a whole number, 1 to 1000")] = 10
-    failure_window: Seconds = 300
-    block_time: Seconds = 600
+    failure_window: Seconds = 600
+    block_time: Seconds = 900
 
 
 class Registration(Section, frozen=True):

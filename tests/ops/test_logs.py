@@ -96,6 +96,13 @@ class FormatTests(LogCase):
         [text] = self.written()
         self.assertTrue(text.endswith("user x\\r\\n2026-01-01 00:00:00 - PBX - CRITICAL - all is lost\\x1b[2J"), text)
 
+    def test_banner(self) -> None:
+        """
+        What is for the terminal alone, the one-time link, is not in the file.
+        """
+        self.log.info("{text}", text="https://localhost/first/abc", terminal=True)
+        self.assertEqual(self.written(), [])
+
     def test_unformattable(self) -> None:
         """
         A format that names a missing field is still a line.
