@@ -95,6 +95,11 @@ NOT_SOUND = frozenset({TELEPHONE_EVENT, "tone", "cn"})
 """Formats that go beside a codec and are none."""
 
 
+def _codec(item: Format) -> str:
+    name = item.name.lower()
+    return SAME_NAMES.get(name, name)
+
+
 @attrs.frozen
 class Format:
     """
@@ -106,6 +111,7 @@ class Format:
         clock: The clock rate of the RTP timestamp in Hz.
         channels: 1 for mono.
         fmtp: The format's parameters as written, empty for none.
+        codec: The encoding's name in lower case, one name for one codec.
     """
 
     payload_type: int
@@ -113,28 +119,23 @@ class Format:
     clock: int = 8_000
     channels: int = 1
     fmtp: str = ""
-
-    @property
-    def codec(self) -> str:
-        """
-        The encoding's name in lower case, one name for one codec.
-        """
-        name = self.name.lower()
-        return SAME_NAMES.get(name, name)
+    codec: str = attrs.field(
+        init=False, eq=False, order=False, repr=False, default=attrs.Factory(_codec, takes_self=True)
+    )
 
     @property
     def is_telephone_event(self) -> bool:
         """
         Whether it carries keys pressed (RFC 4733).
         """
-        return self.name.lower() == TELEPHONE_EVENT
+        return self.codec == TELEPHONE_EVENT
 
     @property
     def is_sound(self) -> bool:
         """
         Whether it is a codec: not telephone events, tones or comfort noise (RFC 3389).
         """
-        return self.name.lower() not in NOT_SOUND
+        return self.codec not in NOT_SOUND
 
     @property
     def rtpmap(self) -> str:
@@ -151,9 +152,9 @@ class Format:
         Name, clock rate and channels are compared, and the parameters that change the bits on the wire.
         """
         return (
-            self.clock == other.clock
+            self.codec == other.codec
+            and self.clock == other.clock
             and self.channels == other.channels
-            and (self.name == other.name or self.codec == other.codec)
             and (self.fmtp == other.fmtp or parameters.compatible(self.codec, self.fmtp, other.fmtp))
         )
 
@@ -161,7 +162,10 @@ class Format:
         """
         This offered format as a side that supports ``other`` answers it: its payload type, the parameters of both.
         """
-        return attrs.evolve(self, fmtp=parameters.agreed(self.codec, self.fmtp, other.fmtp))
+        fmtp = parameters.agreed(self.codec, self.fmtp, other.fmtp)
+        if fmtp == self.fmtp:
+            return self
+        return Format(self.payload_type, self.name, self.clock, self.channels, fmtp)
 
 
 @attrs.frozen

@@ -7,6 +7,8 @@ that change the bits on the wire must agree; they are listed here, codec by code
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 SAME_ON_BOTH_SIDES: dict[str, tuple[tuple[str, str], ...]] = {
     # RFC 4867 8.1: how frames are laid out in the packet.
     "amr": (("octet-align", "0"), ("crc", "0"), ("robust-sorting", "0"), ("interleaving", "")),
@@ -83,6 +85,7 @@ def agreed(name: str, offered: str, supported: str) -> str:
     return supported
 
 
+@lru_cache(maxsize=256)  # A site's phones have a handful of lists.
 def common_events(one: str, other: str) -> str:
     """
     The telephone events in both lists, such as ``0-15,32`` (RFC 4733 2.4.1); the keypad's if there are none.
