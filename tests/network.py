@@ -187,6 +187,19 @@ class Host:
         self.addresses.remove(address)
         del self.network.hosts[address]
 
+    def local_addresses(self) -> list[str]:
+        """
+        Every address of the host, loopback included (``IInterfaces`` of ``pbx.transport``).
+        """
+        return list(dict.fromkeys(["127.0.0.1", *self.addresses]))
+
+    def source_for(self, peer: str) -> str | None:
+        """
+        The address that packets to a peer leave with, or ``None`` when there is no way to it.
+        """
+        source = self.source("", peer)
+        return source if source in self.local_addresses() else None
+
     def seconds(self) -> float:
         """
         The time.
@@ -283,6 +296,11 @@ class Host:
             return bound
         if is_loopback(destination):
             return destination
+        near = destination.rpartition(":" if ":" in destination else ".")[0]
+        for ip in self.addresses:
+            # The hosts of one /24 (or /112) are neighbours.
+            if ip.rpartition(":" if ":" in ip else ".")[0] == near:
+                return ip
         return next((ip for ip in self.addresses if (":" in ip) == (":" in destination)), destination)
 
     def seen_as(self, source: Address, destination: Address) -> Address:
