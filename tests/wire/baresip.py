@@ -22,7 +22,8 @@ from twisted.protocols.basic import NetstringReceiver
 from twisted.python.failure import Failure
 
 from tests.wire import sound
-from tests.wire.process import Child, eventually, free_ports, reactor
+from tests.wire.ports import free_ports
+from tests.wire.process import Child, eventually, reactor
 
 MODULES = "/usr/lib/baresip/modules"
 

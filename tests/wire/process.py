@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,43 +51,6 @@ async def eventually(ask: Callable[[], Awaitable[T]], within: float, what: str, 
         if reactor.seconds() > end:
             raise TimeoutError(f"{what}: not within {within} s, last seen {answer!r}")
         await sleep(interval)
-
-
-def free_ports(count: int = 1, host: str = "127.0.0.1") -> int:
-    """
-    The first of ``count`` consecutive ports that nobody uses now, for UDP and TCP.
-
-    They lie below the range the kernel hands out by itself, so that no client socket takes one before the program it
-    is meant for does.
-    """
-    for first in range(_next_port(), 32000, count + 1):
-        taken = []
-        try:
-            for port in range(first, first + count):
-                for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
-                    taken.append(socket.socket(socket.AF_INET, kind))
-                    taken[-1].bind((host, port))
-        except OSError:
-            continue
-        finally:
-            for one in taken:
-                one.close()
-        _PORTS["next"] = first + count
-        return first
-    _PORTS["next"] = 0
-    raise RuntimeError("no free ports between 11000 and 32000")
-
-
-_PORTS = {"next": 0}
-
-
-def _next_port() -> int:
-    # Each process starts elsewhere, so that two that run tests at once seldom meet.
-    if not 11000 <= _PORTS["next"] < 31000:
-        with socket.socket() as seed:
-            seed.bind(("127.0.0.1", 0))
-            _PORTS["next"] = 11000 + seed.getsockname()[1] % 2000 * 10
-    return _PORTS["next"]
 
 
 class Child(ProcessProtocol):

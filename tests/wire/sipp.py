@@ -12,7 +12,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from tests.wire.process import Child, free_ports
+from tests.wire.ports import free_ports
+from tests.wire.process import Child
 
 SCENARIOS = Path(__file__).parent / "sipp"
 
