@@ -1,0 +1,246 @@
+"""
+The outbox: records on their way to the database, which they reach once, whatever happens on the way.
+
+A record waits in memory for a moment, so that many are written by one statement. When the database can't take them they
+go to the spool, on disk, and from there to the database when it can again: a record that was written twice because an
+answer got lost has the same id, and is kept once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from twisted.logger import Logger
+
+from pbx.store.database import DatabaseError, Rejected
+from pbx.store.worker import Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from pathlib import Path
+
+    from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IReactorTime
+
+    from pbx.store.spool import Spool
+
+PAUSE = 0.2
+"""Seconds a record waits for company."""
+BATCH = 200
+"""Records in one statement; so many do not wait."""
+SPOOL_PAUSE = 1.0
+"""Seconds between two files while the database is away."""
+AGAIN = 5.0
+"""Seconds until what failed although the database is there, or the disk did not take, is tried again."""
+QUEUE_LIMIT = 20_000
+"""Records in memory (some 30 MB), reached only when neither the database nor the disk takes any."""
+STOP_SECONDS = 2.0
+"""How long the database may take for the last records when the program stops, before they go to disk."""
+
+
+class Outbox:
+    """
+    Records, each a JSON document with an id, between those who make them and the table they belong in.
+
+    Args:
+        clock: When to write.
+        up: Whether the database has a chance to take any.
+        insert: Writes records, once each by their id, whether or not they are there already.
+        spool: Where they wait while the database can't.
+        in_thread: Runs what waits for the disk.
+
+    Attributes:
+        inserted: Records the database took.
+        spooled: Records that went to disk first.
+        rejected: Records the database will never take, put aside.
+        lost: Records that there was no room for anywhere.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        clock: IReactorTime,
+        up: Callable[[], bool],
+        insert: Callable[[Sequence[bytes]], Awaitable[object]],
+        spool: Spool,
+        in_thread: Callable[..., Deferred[Any]],
+    ) -> None:
+        self._clock = clock
+        self._up = up
+        self._insert = insert
+        self._spool = spool
+        self._in_thread = in_thread
+        self._queue: deque[bytes] = deque()
+        self._files: deque[Path] = deque()
+        self._worker = Worker(clock, self._work, "store call records")
+        self._not_before = float("-inf")
+        self._stopping = self._closed = False
+        self._said_lost = float("-inf")
+        self.inserted = self.spooled = self.rejected = self.lost = 0
+
+    @property
+    def waiting(self) -> int:
+        """
+        How many records are in memory.
+        """
+        return len(self._queue)
+
+    @property
+    def files(self) -> int:
+        """
+        How many files wait in the spool.
+        """
+        return len(self._files)
+
+    async def start(self) -> None:
+        """
+        Take up what an earlier run left in the spool.
+        """
+        self._files.extend(await self._in_thread(self._spool.recover))
+        if self._files:
+            self.log.info("Call records of an earlier run wait on disk, in {n} files", n=len(self._files))
+            self._worker.soon(0)
+
+    def add(self, record: bytes) -> None:
+        """
+        Take a record; returns at once. After :meth:`stop` it is written to disk here and now.
+        """
+        if self._closed:
+            self._spool.write([record])
+            return
+        queue = self._queue
+        if len(queue) >= QUEUE_LIMIT:
+            self._lose()
+            return
+        queue.append(record)
+        count = len(queue)
+        if count == 1:
+            self._worker.soon(PAUSE if self._usable() else SPOOL_PAUSE)
+        elif count == BATCH:
+            self._worker.soon(0)
+
+    def recovered(self) -> None:
+        """
+        Write what waits: the database is back.
+        """
+        self._not_before = float("-inf")
+        if self._queue or self._files:
+            self._worker.soon(0)
+
+    async def flush(self, limit: float = STOP_SECONDS) -> None:
+        """
+        Write what waits in memory now.
+        """
+        if self._queue:
+            await self._worker.settle(limit, again=True)
+
+    async def stop(self) -> None:
+        """
+        Write what waits, to disk when the database does not take it in time.
+        """
+        self._stopping = True
+        await self._worker.settle(STOP_SECONDS, again=bool(self._queue))
+        self._worker.stop()
+        self._closed = True
+        if self._queue:
+            # Also what is on its way this moment: twice is once.
+            left = list(self._queue)
+            try:
+                await self._in_thread(self._spool.write, left)
+            except OSError as error:
+                self.log.critical("{n} call records are lost: {error}", n=len(left), error=error)
+            else:
+                self.spooled += len(left)
+                self._queue.clear()
+
+    async def _work(self) -> None:
+        while self._queue:
+            batch = list(islice(self._queue, BATCH))
+            if not (self._usable() and await self._inserted(batch)) and not await self._spooled(batch):
+                self._worker.soon(AGAIN)
+                return
+            if self._closed:
+                return
+            for _ in batch:
+                self._queue.popleft()
+            if not self._usable() and len(self._queue) < BATCH:
+                # One file a second, not one for each call.
+                if self._queue:
+                    self._worker.soon(SPOOL_PAUSE)
+                break
+        await self._replay()
+
+    async def _replay(self) -> None:
+        while self._files and self._usable() and not self._stopping:
+            if len(self._queue) >= BATCH:
+                self._worker.soon(0)
+                return
+            path = self._files.popleft()
+            if not await self._replayed(path):
+                self._files.append(path)
+                break
+        if self._files and self._up():
+            self._worker.soon(AGAIN)
+
+    def _usable(self) -> bool:
+        return self._up() and self._clock.seconds() >= self._not_before
+
+    async def _inserted(self, batch: Sequence[bytes]) -> bool:
+        """
+        Try the database; whether it has them all now, those put aside included.
+        """
+        try:
+            await self._insert(batch)
+        except Rejected as error:
+            if len(batch) > 1:
+                # One of them is not acceptable: the others are.
+                for record in batch:
+                    if not await self._inserted([record]):
+                        return False
+                return True
+            self.rejected += 1
+            path = await self._in_thread(self._spool.reject, batch[0])
+            self.log.error("A call record is not acceptable and lies in {path}: {error}", path=str(path), error=error)
+            return True
+        except DatabaseError as error:
+            if self._up():
+                self._not_before = self._clock.seconds() + AGAIN
+                self.log.error("Call records go to disk, tried again in {s:.0f} s: {error}", s=AGAIN, error=error)
+            return False
+        self.inserted += len(batch)
+        return True
+
+    async def _spooled(self, batch: Sequence[bytes]) -> bool:
+        try:
+            path = await self._in_thread(self._spool.write, batch)
+        except OSError as error:
+            self.log.critical("Call records can't be written to disk: {error}", error=error)
+            return False
+        self._files.append(path)
+        self.spooled += len(batch)
+        return True
+
+    async def _replayed(self, path: Path) -> bool:
+        try:
+            records: list[bytes] = await self._in_thread(self._spool.read, path)
+            for start in range(0, len(records), BATCH):
+                if not await self._inserted(records[start : start + BATCH]):
+                    return False
+            await self._in_thread(self._spool.delete, path)
+        except OSError as error:
+            self.log.error("Call records on disk can't be read: {error}", error=error)
+            return False
+        self.log.info("{n} call records brought from disk to the database", n=len(records))
+        return True
+
+    def _lose(self) -> None:
+        self.lost += 1
+        now = self._clock.seconds()
+        if now - self._said_lost >= 60:
+            self._said_lost = now
+            self.log.critical(
+                "Neither database nor disk takes call records; {n} are lost so far. Make room on the disk.", n=self.lost
+            )
