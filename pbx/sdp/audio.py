@@ -66,6 +66,9 @@ MAX_CLOCK = 384_000
 MAX_NAME = 40
 """The longest format name that is read, in characters: the longest registered for audio has 16."""
 
+MAX_AUDIO_FORMATS = 48
+"""The most formats taken of an audio stream: twice what Linphone lists with every codec it has switched on."""
+
 MAX_CRYPTOS = 16
 """The most ``a=crypto`` lines read: one a suite is usual, and there are nine suites."""
 
@@ -100,6 +103,10 @@ def _codec(item: Format) -> str:
     return SAME_NAMES.get(name, name)
 
 
+def _layout(item: Format) -> tuple[str, ...]:
+    return parameters.layout(item.codec, item.fmtp)
+
+
 @attrs.frozen
 class Format:
     """
@@ -121,6 +128,10 @@ class Format:
     fmtp: str = ""
     codec: str = attrs.field(
         init=False, eq=False, order=False, repr=False, default=attrs.Factory(_codec, takes_self=True)
+    )
+    # Kept too, for an offer of many formats is compared with another of many.
+    _layout: tuple[str, ...] = attrs.field(
+        init=False, eq=False, order=False, repr=False, default=attrs.Factory(_layout, takes_self=True)
     )
 
     @property
@@ -155,7 +166,7 @@ class Format:
             self.codec == other.codec
             and self.clock == other.clock
             and self.channels == other.channels
-            and (self.fmtp == other.fmtp or parameters.compatible(self.codec, self.fmtp, other.fmtp))
+            and parameters.compatible(self._layout, other._layout)
         )
 
     def answered_by(self, other: Format) -> Format:
@@ -350,7 +361,7 @@ def _audio(description: SessionDescription, media: MediaDescription, index: int)
         direction = next((name for name, _ in description.attributes if name in DIRECTIONS), "sendrecv")
     formats = {
         text: found
-        for text in media.formats
+        for text in media.formats[:MAX_AUDIO_FORMATS]
         if (found := _format(text, rtpmaps.get(text, ""), fmtps.get(text, ""))) is not None
     }
     rtcp_host, rtcp_port = _rtcp(rtcp, host, media.port)

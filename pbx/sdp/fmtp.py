@@ -24,6 +24,9 @@ SAME_ON_BOTH_SIDES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 """By codec, the parameters that must be equal, with the value each has when it is not written."""
 
+MAX_RANGES = 32
+"""The most ranges read of a list of telephone events: there are 17 kinds of them registered, most in one range."""
+
 LAST_EVENT = 255
 """The highest telephone event there is: the field has eight bits (RFC 4733 2.3.1)."""
 
@@ -46,23 +49,29 @@ def parameters(fmtp: str) -> dict[str, str]:
     return pairs
 
 
-def compatible(name: str, one: str, other: str) -> bool:
+def layout(name: str, fmtp: str) -> tuple[str, ...]:
     """
-    Whether what one side encodes with its parameters the other can decode with its own.
+    The values of the parameters that change the bits on the wire, empty for a codec that has none.
+
+    The first is the set of modes it is limited to, the others those of :data:`SAME_ON_BOTH_SIDES`.
 
     Args:
         name: The codec's name in lower case.
-        one: The parameters of one side, as written.
-        other: Those of the other.
+        fmtp: Its parameters, as written.
     """
     same = SAME_ON_BOTH_SIDES.get(name)
-    if same is None or one == other:
-        return True
-    left, right = parameters(one), parameters(other)
-    if any(left.get(key, default) != right.get(key, default) for key, default in same):
-        return False
+    if same is None:
+        return ()
+    found = parameters(fmtp)
+    return (found.get("mode-set", ""), *[found.get(key, default) for key, default in same])
+
+
+def compatible(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    """
+    Whether what a side encodes in one layout the other side can decode in its own, for two layouts of one codec.
+    """
     # RFC 4867 8.3.1: both may limit the modes, and then it must be to the same ones.
-    return "mode-set" not in left or "mode-set" not in right or left["mode-set"] == right["mode-set"]
+    return one == other or (one[1:] == other[1:] and "" in (one[0], other[0]))
 
 
 def agreed(name: str, offered: str, supported: str) -> str:
@@ -104,7 +113,7 @@ def common_events(one: str, other: str) -> str:
 
 def _events(text: str) -> set[int]:
     events: set[int] = set()
-    for part in text.replace("events=", "").split(","):
+    for part in text.replace("events=", "").split(",")[:MAX_RANGES]:
         first, dash, last = part.strip().partition("-")
         if first.isdecimal() and (last.isdecimal() or not dash) and len(part) < 12:
             events.update(range(int(first), min(int(last or first), LAST_EVENT) + 1))

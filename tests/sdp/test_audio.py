@@ -137,6 +137,15 @@ class AudioTests(SynchronousTestCase):
             ),
         )
 
+    def test_limit(self) -> None:
+        """
+        Of a very long list of formats the first are taken.
+        """
+        numbers = " ".join(str(number) for number in range(128))
+        lines = [f"a=rtpmap:{number} codec{number}/8000" for number in range(128)]
+        found = audio_in(f"m=audio 4000 RTP/AVP {numbers}", *lines)
+        self.assertEqual([item.payload_type for item in found.formats], list(range(audio.MAX_AUDIO_FORMATS)))
+
     def test_direction(self) -> None:
         """
         The media's direction counts before the session's, and without either it is sendrecv.

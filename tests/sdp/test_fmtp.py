@@ -37,6 +37,7 @@ class FmtpTests(SynchronousTestCase):
             ("70-75", "0-15", "0-15"),
             ("nonsense,-,3-", "0-15", "0-15"),
             ("9-1,5", "0-15", "5"),
+            ("0," * fmtp.MAX_RANGES + "1", "0-15", "0"),
         ):
             self.assertEqual(fmtp.common_events(one, other), both, (one, other))
 
@@ -59,8 +60,15 @@ class FmtpTests(SynchronousTestCase):
         """
         Defaults count as if they were written.
         """
-        self.assertTrue(fmtp.compatible("amr-wb", "", "octet-align=0; crc=0"))
-        self.assertFalse(fmtp.compatible("amr-wb", "", "octet-align=1"))
-        self.assertFalse(fmtp.compatible("amr", "interleaving=2", ""))
-        self.assertTrue(fmtp.compatible("mp4a-latm", "config=40;bitrate=1", "bitrate=2; config=40"))
-        self.assertTrue(fmtp.compatible("opus", "stereo=1", "stereo=0"))
+        for codec, one, other, expected in (
+            ("amr-wb", "", "octet-align=0; crc=0", True),
+            ("amr-wb", "", "octet-align=1", False),
+            ("amr", "interleaving=2", "", False),
+            ("amr", "mode-set=7", "", True),
+            ("amr", "mode-set=7", "mode-set=0,7", False),
+            ("mp4a-latm", "config=40;bitrate=1", "bitrate=2; config=40", True),
+            ("opus", "stereo=1", "stereo=0", True),
+        ):
+            layouts = fmtp.layout(codec, one), fmtp.layout(codec, other)
+            self.assertEqual(fmtp.compatible(*layouts), expected, (codec, one, other))
+            self.assertEqual(fmtp.compatible(*reversed(layouts)), expected, (codec, other, one))
