@@ -1,0 +1,220 @@
+"""
+The audio of one leg: its RTP session, and the offers and answers that describe it (RFC 3264).
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING
+
+from pbx.media.srtp import answered_key, offered_keys
+from pbx.sdp.audio import Audio, audio_of
+from pbx.sdp.mapping import Agreed, agreed, codec_of
+from pbx.sdp.offer_answer import Local, answered_direction, make_answer, make_offer, revised
+from pbx.sdp.session import SDPError, SessionDescription
+from pbx.sip.message import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pbx.media.engine import IMediaEngine
+    from pbx.media.quality import LegQuality
+    from pbx.sdp.audio import Crypto, Format
+    from pbx.transport.flow import Flow
+
+
+class LegAudio:
+    """
+    What one phone hears and says.
+
+    Args:
+        engine: Opens the RTP session.
+        flow: The phone's flow: its local address is the one media is received at.
+        call_id: For the log.
+        srtp_in_clear: Whether keys are taken and given over a transport that anybody can read.
+
+    Attributes:
+        session: The RTP session.
+        formats: What both sides agreed on, ``None`` before that.
+        remote: The peer's last description of its audio.
+        offered_formats: The formats of the peer's offer that waits for our answer.
+
+    Raises:
+        PortsExhausted: No port is free.
+    """
+
+    def __init__(self, engine: IMediaEngine, flow: Flow, call_id: str, *, srtp_in_clear: bool = False) -> None:
+        self.session = engine.open(flow.local[0], flow.sent_by[0], call_id=call_id)
+        self._keys_allowed = srtp_in_clear or flow.transport == "TLS"
+        self._session_id = secrets.randbits(31)
+        self._local: SessionDescription | None = None
+        self._local_formats: tuple[Format, ...] = ()
+        self._local_cryptos: tuple[Crypto, ...] = ()
+        self._direction = "sendrecv"
+        self._pending: SessionDescription | None = None
+        self._place = Local(self.session.host, self.session.port)
+        # Answered where it is offered (RFC 5761 5.1.1); not offered, since it gains nothing between two open ports.
+        self._answer_place = Local(self.session.host, self.session.port, rtcp_mux=True)
+        self._mux = False
+        self._peer_host = flow.remote[0]
+        self.remote: Audio | None = None
+        self.formats: Agreed | None = None
+        self.closed: LegQuality | None = None
+
+    @property
+    def codec(self) -> str:
+        """
+        The name of the agreed codec, empty before there is one.
+        """
+        found = self.formats.codec if self.formats is not None else None
+        return found.name if found is not None else ""
+
+    @property
+    def held_by_peer(self) -> bool:
+        """
+        Whether the phone has put us on hold: it does not want to hear.
+        """
+        return self.remote is not None and not self.remote.receives
+
+    @property
+    def offered_formats(self) -> tuple[Format, ...] | None:
+        """
+        The formats of the offer that waits for its answer, ``None`` where there is no offer.
+        """
+        return self.remote.formats if self._pending is not None and self.remote is not None else None
+
+    # Our offer, their answer.
+
+    def offer(self, formats: Sequence[Format], *, profile: str = "RTP/AVP") -> bytes:
+        """
+        Describe what we offer, with keys where the transport hides them.
+        """
+        if not self._local_cryptos and self._keys_allowed:
+            self._local_cryptos = offered_keys()
+        self._local_formats = tuple(formats)
+        self._direction = "sendrecv"
+        return self._write(
+            make_offer(
+                self._place, formats, session_id=self._session_id, version=1, profile=profile,
+                cryptos=self._local_cryptos if self._keys_allowed else (), previous=self._local,
+            )
+        )
+
+    def answered(self, sdp: bytes) -> None:
+        """
+        Take the peer's answer to our offer, and go by it.
+
+        Raises:
+            ProtocolError: 488 when nothing of ours was taken.
+        """
+        audio = self._read(sdp)[1]
+        formats = agreed(self._local_formats, audio.formats)
+        if codec_of(formats.send) is None:
+            raise ProtocolError(488, "No codec in common")
+        self.formats = formats
+        self.remote = audio
+        self._mux = False
+        self._configure(self._local_cryptos if audio.cryptos else ())
+
+    # Their offer, our answer.
+
+    def offered(self, sdp: bytes) -> Audio:
+        """
+        Read the peer's offer; it is answered by :meth:`answer`.
+
+        Raises:
+            ProtocolError: 488 when there is no audio in it that can be served.
+        """
+        description, audio = self._read(sdp)
+        if audio.profile in ("RTP/SAVP", "RTP/SAVPF") and not (self._keys_allowed and answered_key(audio.cryptos)):
+            raise ProtocolError(488, "SRTP keys need TLS")
+        self._pending = description
+        self.remote = audio
+        return audio
+
+    def answer(self, formats: Sequence[Format], wanted: str = "sendrecv") -> bytes:
+        """
+        Answer the offer, and go by both.
+
+        Args:
+            formats: What we take of it, with its payload types.
+            wanted: The most that we would do: the answer never says more than the offer lets it.
+        """
+        description, audio = self._pending, self.remote
+        if description is None or audio is None:
+            raise ValueError("there is no offer to answer")
+        self._pending = None
+        self._direction = answered_direction(audio, wanted)
+        keys: tuple[Crypto, ...] = ()
+        if self._keys_allowed and audio.cryptos:
+            keys = self._same_key(audio) or answered_key(audio.cryptos)
+        self._local_formats = tuple(formats)
+        self._local_cryptos = keys
+        self.formats = agreed(formats, audio.formats)
+        answer = make_answer(
+            description, self._answer_place, formats, session_id=self._session_id, version=1, direction=self._direction,
+            cryptos=keys, audio=audio,
+        )
+        self._mux = True
+        self._configure(keys)
+        return self._write(answer)
+
+    def repeat(self) -> bytes:
+        """
+        Our last description as an offer, byte for byte: for a peer that asks for one in a refresh.
+
+        Raises:
+            ValueError: There is none yet.
+        """
+        if self._local is None:
+            raise ValueError("nothing was described yet")
+        return self._local.to_bytes()
+
+    def close(self) -> LegQuality:
+        """
+        Close the RTP session; again, it tells the same.
+        """
+        if self.closed is None:
+            self.closed = self.session.close()
+        return self.closed
+
+    # Inside.
+
+    def _read(self, sdp: bytes) -> tuple[SessionDescription, Audio]:
+        try:
+            description = SessionDescription.parse(sdp)
+            audio = audio_of(description)
+        except SDPError as error:
+            raise ProtocolError(488, "Not Acceptable Here") from error
+        if audio is None:
+            raise ProtocolError(488, "No audio")
+        return description, audio
+
+    def _same_key(self, audio: Audio) -> tuple[Crypto, ...]:
+        # RFC 4568 7.1.4: a refresh that offers what was chosen keeps our key.
+        kept = [own for own in self._local_cryptos for theirs in audio.cryptos if own.tag == theirs.tag
+                and own.suite == theirs.suite]
+        return tuple(kept[:1])
+
+    def _write(self, description: SessionDescription) -> bytes:
+        self._local = revised(self._local, description)
+        return self._local.to_bytes()
+
+    def _configure(self, keys: tuple[Crypto, ...]) -> None:
+        formats, remote = self.formats, self.remote
+        if formats is None or remote is None or self.closed is not None:
+            return
+        theirs = next((c for c in remote.cryptos if keys and c.suite in {k.suite for k in keys}
+                       and c.tag in {k.tag for k in keys}), None)
+        ours = next((k for k in keys if theirs is not None and k.tag == theirs.tag), None)
+        self.session.configure(
+            remote,
+            formats.send,
+            formats.receive,
+            ours,
+            theirs,
+            answered_direction(remote, self._direction),
+            relearn=True,
+            peer_host=self._peer_host,
+            rtcp_mux=remote.rtcp_mux and self._mux,
+        )

@@ -1,0 +1,347 @@
+"""
+A call: the caller's leg, the called phones, and what joins them (RFC 7092: a media-relaying back-to-back user agent).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pbx.calls.events import CallAnswered, CallEnded
+from pbx.calls.inbound import ICallerOwner, InboundLeg
+from pbx.calls.leg import LegState
+from pbx.calls.outbound import ICalleeOwner, OutboundLeg
+from pbx.calls.routing import Attempt, IAttemptUser
+from pbx.media.bridge import Bridge
+from pbx.sip.address import NameAddr
+from pbx.sip.message import ProtocolError
+from pbx.sip.reasons import cause_of_status
+from pbx.sip.uri import URI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pbx.calls.events import CallEvent, Disposition, Party
+    from pbx.calls.leg import Leg
+    from pbx.calls.outbound import CallerIdentity
+    from pbx.calls.routing import Failure
+    from pbx.dialog.incoming import IncomingInvite
+    from pbx.dialog.session import Ending
+    from pbx.dialog.useragent import UserAgentCore
+    from pbx.directory.extension import Extension
+    from pbx.media.engine import IMediaEngine
+    from pbx.registrar.binding import Binding
+    from pbx.sip.message import Response
+    from pbx.tasks import Tasks
+    from pbx.transport.flow import Flow
+
+DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
+"""The dispositions of the answers that have one of their own."""
+
+HELD_PROBE = 900.0
+"""Seconds between two probes of a leg on hold, which has every right to be silent."""
+
+
+@frozen
+class CallSettings:
+    """
+    What the operator decides about calls.
+
+    Attributes:
+        no_answer_timeout: How long a phone rings, in seconds.
+        silence_timeout: Seconds without media after which a leg is probed.
+        srtp_in_clear: Whether SRTP keys may travel over UDP and TCP.
+        max_calls: Calls at once.
+    """
+
+    no_answer_timeout: float = 30.0
+    silence_timeout: float = 60.0
+    srtp_in_clear: bool = False
+    max_calls: int = 1000
+
+
+@frozen
+class CallTools:
+    """
+    What every call is built with.
+    """
+
+    core: UserAgentCore
+    engine: IMediaEngine
+    tasks: Tasks
+    wall: Callable[[], float]
+    emit: Callable[[CallEvent], None]
+    settings: CallSettings
+
+
+@implementer(ICallerOwner, ICalleeOwner, IAttemptUser)
+class Call:
+    """
+    One call, from the INVITE of an extension to the last BYE.
+
+    Attributes:
+        id: 32 hexadecimal digits.
+        caller: Who is calling.
+        number: What was dialled.
+        began: When, by the wall clock.
+        answered: When it was answered, ``None`` before.
+        inbound: The caller's leg.
+        outbound: The leg of the phone that was picked up.
+        bridge: What joins the two.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self,
+        tools: CallTools,
+        call_id: str,
+        caller: CallerIdentity,
+        number: str,
+        flow: Flow,
+        invite: IncomingInvite,
+        on_over: Callable[[Call], None],
+    ) -> None:
+        self.id = call_id
+        self.caller = caller
+        self.number = number
+        self.began = tools.wall()
+        self.answered: float | None = None
+        self.outbound: OutboundLeg | None = None
+        self.bridge: Bridge | None = None
+        self._tools = tools
+        self._on_over = on_over
+        self._legs = 1
+        self._attempt: Attempt | None = None
+        self._over = False
+        self._callee_headers: tuple[tuple[str, str], ...] = ()
+        self._probing: set[Leg] = set()
+        self._probed: dict[Leg, float] = {}
+        self.inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller.number, flow, invite)
+
+    # What the switchboard does.
+
+    def refuse(self, status: int, cause: int, text: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+        """
+        End a call that reached nobody.
+        """
+        self.inbound.reject(status, cause, text, headers)
+        self._end(DISPOSITIONS.get(status, "failed"), status, cause, text, "system")
+
+    def ring(self, extension: Extension, bindings: tuple[Binding, ...]) -> None:
+        """
+        Ring all phones of an extension.
+
+        Raises:
+            PortsExhausted: No port is free for the caller.
+            ProtocolError: The caller's offer can't be served.
+        """
+        tools = self._tools
+        self.inbound.open(tools.engine, srtp_in_clear=tools.settings.srtp_in_clear)
+        formats = self.inbound.onward()
+        if not formats:
+            raise ProtocolError(488, "No codec in common")
+        host = self.inbound.flow.sent_by[0]
+        identity = NameAddr(extension.name, URI("sip", extension.number, None, host, None, (), ()), ())
+        # RFC 3325 9.1: the caller's phone shows who it talks to.
+        self._callee_headers = (("P-Asserted-Identity", str(identity)),)
+        hops = self.inbound.invite.request.max_forwards
+        attempt = self._attempt = Attempt(
+            self, self._make_leg, tools.core, tools.engine, srtp_in_clear=tools.settings.srtp_in_clear
+        )
+        attempt.start(
+            bindings, self.caller, formats, (70 if hops is None else hops) - 1, tools.settings.no_answer_timeout
+        )
+
+    def hang_up(self, cause: int = 16, text: str = "Ended by the operator") -> None:
+        """
+        End the call from outside, wherever it stands.
+        """
+        if self._over:
+            return
+        if self.inbound.state is LegState.UP:
+            self._part(cause, text)
+            self._end("answered", None, cause, text, "system")
+            return
+        if self._attempt is not None:
+            self._attempt.cancel(480, text)
+        self.inbound.reject(480, cause, text)
+        self._end("cancelled", 480, cause, text, "system")
+
+    def look(self, now: float) -> None:
+        """
+        Probe the legs that have been silent for too long.
+        """
+        if self.bridge is None:
+            return
+        for leg in (self.inbound, self.outbound):
+            if leg is None or leg.audio is None or leg.state is not LegState.UP or leg in self._probing:
+                continue
+            heard = max(leg.audio.session.last_heard, self._probed.get(leg, 0.0))
+            patience = self._tools.settings.silence_timeout if leg.expected else HELD_PROBE
+            if now - heard >= patience:
+                self._probing.add(leg)
+                self._tools.tasks.start(self._probe(leg), "probe a silent leg")
+
+    @property
+    def state(self) -> str:
+        """
+        ``trying``, ``ringing`` or ``up``.
+        """
+        return self.inbound.state.value
+
+    # IAttemptUser
+
+    def attempt_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
+        """
+        Let the caller know, and hear what there is to hear.
+        """
+        if sdp is not None and self.inbound.invite.offer is not None and leg.audio is not None:
+            try:
+                leg.early_answer(sdp)
+            except ProtocolError as error:
+                self.log.info("{call_id}: early media of no use: {reason}", call_id=self.id, reason=error.reason)
+            else:
+                formats = leg.audio.formats
+                if formats is not None and self.inbound.early_media(response.status, formats, self._callee_headers):
+                    self._join(leg)
+                    return
+        if response.status in (180, 181, 182, 183):
+            self.inbound.ring(self._callee_headers)
+
+    def attempt_answered(self, leg: OutboundLeg) -> None:
+        """
+        Answer the caller, and let them talk.
+        """
+        self._attempt = None
+        self.outbound = leg
+        # From now on the leg's ends are the call's.
+        leg.owner = self
+        try:
+            self.inbound.answer(leg.agreed, self._callee_headers)
+        except ProtocolError as error:
+            cause = cause_of_status(error.status)
+            leg.hang_up(cause, error.reason)
+            self.refuse(error.status, cause, error.reason)
+            return
+        self._join(leg)
+        self.answered = self._tools.wall()
+        path = self.bridge.state if self.bridge is not None else "relay"
+        codec = leg.audio.codec if leg.audio is not None else ""
+        self._tools.emit(CallAnswered(self.id, self.answered, path, codec))
+
+    def attempt_failed(self, failure: Failure) -> None:
+        """
+        Tell the caller why nobody answers.
+        """
+        self._attempt = None
+        self.inbound.reject(failure.status, failure.cause, failure.text)
+        disposition = "no answer" if failure.cause == 19 else DISPOSITIONS.get(failure.status, "failed")
+        by: Party = "callee" if disposition == "busy" else "system"
+        self._end(disposition, failure.status, failure.cause, failure.text, by)
+
+    # ICallerOwner, ICalleeOwner
+
+    def caller_gave_up(self, text: str) -> None:
+        """
+        Stop ringing.
+        """
+        if self._attempt is not None:
+            self._attempt.cancel(487, text)
+            self._attempt = None
+        self._end("cancelled", 487, 16, text, "caller")
+
+    def leg_hung_up(self, leg: Leg, ending: Ending) -> None:
+        """
+        One side has gone: end the other.
+        """
+        by: Party = "caller" if leg is self.inbound else "callee"
+        self._part(ending.cause, ending.text)
+        self._end("answered", None, ending.cause, ending.text, by if ending.by_peer else "system")
+
+    def leg_changed(self, leg: Leg) -> None:
+        """
+        Go by new formats, and by hold and resume.
+        """
+        if self.bridge is None:
+            if self.outbound is not None and self.inbound.state is LegState.UP:
+                self._join(self.outbound)
+            return
+        self._regard_hold(leg)
+
+    def leg_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
+        """
+        A leg that is ours has long stopped ringing.
+        """
+
+    def leg_answered(self, leg: OutboundLeg) -> None:
+        """
+        Likewise.
+        """
+
+    def leg_failed(self, leg: OutboundLeg, status: int, text: str, response: Response | None) -> None:
+        """
+        Likewise.
+        """
+
+    # Inside.
+
+    def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
+        self._legs += 1
+        return OutboundLeg(attempt, self._tools.emit, self._tools.wall, self.id, self._legs, binding)
+
+    def _join(self, leg: OutboundLeg) -> None:
+        near, far = self.inbound.audio, leg.audio
+        if near is None or far is None or near.formats is None or far.formats is None:
+            # A late offer: the caller's formats come with its ACK.
+            return
+        if self.bridge is not None:
+            if self.bridge.b is far.session:
+                return
+            self.bridge.stop()
+        self.bridge = Bridge(near.session, far.session)
+        self._regard_hold(self.inbound)
+        self._regard_hold(leg)
+
+    def _regard_hold(self, leg: Leg) -> None:
+        if self.bridge is None or leg.audio is None:
+            return
+        session = leg.audio.session
+        if leg.audio.held_by_peer:
+            self.bridge.hold(session)
+        elif self.bridge.held(session):
+            self.bridge.resume(session)
+
+    def _part(self, cause: int, text: str) -> None:
+        if self.bridge is not None:
+            self.bridge.stop()
+        self.inbound.hang_up(cause, text)
+        if self.outbound is not None:
+            self.outbound.hang_up(cause, text)
+
+    async def _probe(self, leg: Leg) -> None:
+        try:
+            session = leg.session
+            alive = session is not None and await session.probe()
+        finally:
+            self._probing.discard(leg)
+        if alive:
+            self._probed[leg] = self._tools.core.clock.seconds()
+            return
+        if self._over or leg.state is not LegState.UP:
+            return
+        self.log.warn("{call_id}: media lost from {party}", call_id=self.id, party=leg.party)
+        self._part(27, "media lost")
+        self._end("answered", None, 27, "media lost", "system")
+
+    def _end(self, disposition: Disposition, status: int | None, cause: int, text: str, by: Party) -> None:
+        if self._over:
+            return
+        self._over = True
+        if self.bridge is not None:
+            self.bridge.stop()
+        self._tools.emit(CallEnded(self.id, self._tools.wall(), disposition, status, cause, text, by))
+        self._on_over(self)

@@ -1,0 +1,144 @@
+"""
+What happens to a call, as values: the record, the statistics and the live view are made from these alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from pbx.media.quality import LegQuality
+
+Party = Literal["caller", "callee", "system"]
+"""Who did something."""
+
+Disposition = Literal["answered", "busy", "no answer", "cancelled", "failed"]
+"""How a call ended, in the words of the CDR."""
+
+
+@frozen(slots=True)
+class CallBegan:
+    """
+    An extension has dialled.
+
+    Attributes:
+        call: The call's identifier, 32 hexadecimal digits.
+        at: When, in seconds since the epoch by the wall clock; likewise in all events.
+        caller: The number that calls.
+        caller_name: The name that goes with it.
+        callee: What was dialled.
+        sip_call_id: The Call-ID of the caller's leg.
+        reasons: Why it goes where it goes, in words.
+    """
+
+    call: str
+    at: float
+    caller: str
+    caller_name: str
+    callee: str
+    sip_call_id: str
+    reasons: tuple[str, ...]
+
+
+@frozen(slots=True)
+class LegBegan:
+    """
+    A phone takes part: the caller's, or one that rings.
+
+    Attributes:
+        leg: Unique within the call.
+        direction: ``in`` from the phone to us, ``out`` from us to the phone.
+        party: The extension's number.
+        address: The flow to it.
+        sip_call_id: The Call-ID of its dialog.
+    """
+
+    call: str
+    at: float
+    leg: int
+    direction: Literal["in", "out"]
+    party: str
+    address: str
+    sip_call_id: str
+
+
+@frozen(slots=True)
+class LegRang:
+    """
+    A phone rings.
+    """
+
+    call: str
+    at: float
+    leg: int
+
+
+@frozen(slots=True)
+class LegAnswered:
+    """
+    A phone was picked up, or the caller's leg was answered.
+    """
+
+    call: str
+    at: float
+    leg: int
+    codec: str
+
+
+@frozen(slots=True)
+class LegEnded:
+    """
+    A phone has no more part in the call.
+
+    Attributes:
+        status: The SIP status that ended it, ``None`` after an answer.
+        quality: What its media were like, ``None`` where none was opened.
+    """
+
+    call: str
+    at: float
+    leg: int
+    status: int | None
+    reason: str
+    quality: LegQuality | None
+
+
+@frozen(slots=True)
+class CallAnswered:
+    """
+    Caller and callee can talk.
+
+    Attributes:
+        media_path: How the packets go: ``relay``, ``transcode`` or ``kernel``.
+    """
+
+    call: str
+    at: float
+    media_path: str
+    codec: str
+
+
+@frozen(slots=True)
+class CallEnded:
+    """
+    It is over, for one reason, which is the same everywhere it is told.
+
+    Attributes:
+        status: The SIP status the caller got, ``None`` when it was answered.
+        cause: The cause of ITU-T Q.850.
+        reason: The reason in words.
+        by: Who ended it.
+    """
+
+    call: str
+    at: float
+    disposition: Disposition
+    status: int | None
+    cause: int
+    reason: str
+    by: Party
+
+
+CallEvent = CallBegan | LegBegan | LegRang | LegAnswered | LegEnded | CallAnswered | CallEnded

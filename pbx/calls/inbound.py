@@ -1,0 +1,159 @@
+"""
+The caller's leg: an INVITE that we answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from zope.interface import implementer
+
+from pbx.calls.audio import LegAudio
+from pbx.calls.leg import ILegOwner, Leg, LegState
+from pbx.dialog.incoming import IIncomingUser
+from pbx.sdp.mapping import DECODABLE, answer_to_caller, codec_of, onward
+from pbx.sip.message import ProtocolError
+from pbx.sip.reasons import reason_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pbx.calls.events import CallEvent
+    from pbx.dialog.incoming import IncomingInvite
+    from pbx.media.engine import IMediaEngine
+    from pbx.sdp.audio import Format
+    from pbx.sdp.mapping import Agreed
+    from pbx.transport.flow import Flow
+
+
+class ICallerOwner(ILegOwner):
+    """
+    The call of the caller's leg.
+    """
+
+    def caller_gave_up(text: str) -> None:  # noqa: N805
+        """
+        The caller cancelled before an answer; its leg has ended.
+        """
+
+
+@implementer(IIncomingUser)
+class InboundLeg(Leg):
+    """
+    The phone that calls.
+
+    Attributes:
+        invite: Its INVITE.
+    """
+
+    direction: Literal["in", "out"] = "in"
+    owner: ICallerOwner
+
+    def __init__(
+        self,
+        owner: ICallerOwner,
+        emit: Callable[[CallEvent], None],
+        wall: Callable[[], float],
+        call: str,
+        party: str,
+        flow: Flow,
+        invite: IncomingInvite,
+    ) -> None:
+        super().__init__(owner, emit, wall, call, 1, party, flow, invite.request.call_id)
+        self.invite = invite
+        self._described: bytes | None = None
+        invite.use(self)
+
+    def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:
+        """
+        Open the audio and read the offer, if there is one.
+
+        Raises:
+            PortsExhausted: No port is free.
+            ProtocolError: 488 for an offer that can't be served.
+        """
+        self.audio = LegAudio(engine, self.flow, self.call, srtp_in_clear=srtp_in_clear)
+        if self.invite.offer is not None:
+            self.audio.offered(self.invite.offer)
+
+    def onward(self) -> list[Format]:
+        """
+        What the callee is offered for this caller; empty when the caller has no codec at all.
+        """
+        return onward(self.audio.offered_formats if self.audio is not None else None)
+
+    def ring(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """
+        Tell the caller that it rings; once.
+        """
+        if self.state is LegState.TRYING:
+            self.rang()
+            if self.invite.reliable and self.invite.offer is None and self._described is None:
+                # RFC 3262 5: the first reliable response to an INVITE without an offer makes it.
+                self._described = self._late_offer(None)
+            # RFC 3261 13.3.1.1; the first description stands in every later response, byte for byte.
+            self.invite.provisional(180, self._described, headers)
+
+    def early_media(self, status: int, callee: Agreed, headers: Iterable[tuple[str, str]] = ()) -> bool:
+        """
+        Let the caller hear what the callee's side plays before the answer; tell whether that goes.
+        """
+        described = self._describe(callee)
+        if described is None:
+            return False
+        self.rang()
+        self.invite.provisional(status, described, headers)
+        return True
+
+    def answer(self, callee: Agreed, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """
+        Answer with what the callee agreed to.
+
+        Raises:
+            ProtocolError: 488 when the caller has no codec for it.
+        """
+        if self.invite.offer is None:
+            described: bytes | None = self._described or self._late_offer(callee)
+        else:
+            described = self._describe(callee)
+        if described is None:
+            raise ProtocolError(488, "No codec in common")
+        self.went_up(self.invite.accept(described, headers))
+
+    def reject(self, status: int, cause: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """
+        End the attempt with a final response.
+        """
+        if self.state is LegState.ENDED:
+            return
+        self.invite.reject(status, headers=(("Reason", reason_header(cause, text)), *headers))
+        self.over(status, text)
+
+    def cancelled(self, text: str) -> None:
+        """
+        The caller gave up.
+        """
+        if self.state in (LegState.TRYING, LegState.RINGING):
+            self.over(487, text)
+            self.owner.caller_gave_up(text)
+
+    def _describe(self, callee: Agreed) -> bytes | None:
+        """
+        Our answer; the first one is the only one (RFC 3261 13.2.1, RFC 6337 3.1.1).
+        """
+        audio = self.audio
+        if self._described is None and audio is not None and audio.offered_formats is not None:
+            formats = answer_to_caller(audio.offered_formats, callee.send)
+            if codec_of(formats) is None:
+                return None
+            self._described = audio.answer(formats)
+        return self._described
+
+    def _late_offer(self, callee: Agreed | None) -> bytes | None:
+        # The callee's codec first, so that most callers choose it and nobody is asked again.
+        if self.audio is None:
+            return None
+        chosen = callee.codec if callee is not None else None
+        own: Sequence[Format] = DECODABLE
+        first = [item for item in own if chosen is not None and item.matches(chosen)]
+        return self.audio.offer([*first, *(item for item in own if item not in first)])

@@ -1,0 +1,206 @@
+"""
+A leg: one phone's side of a call, whichever side began it.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+from zope.interface import Interface, implementer
+
+from pbx.calls.events import LegAnswered, LegBegan, LegEnded, LegRang
+from pbx.dialog.session import ISessionUser
+from pbx.sdp.mapping import DECODABLE, Agreed, answer_to_caller, codec_of
+from pbx.sdp.offer_answer import choose
+from pbx.sip.message import ProtocolError
+from pbx.sip.reasons import reason_header
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Literal
+
+    from pbx.calls.audio import LegAudio
+    from pbx.calls.events import CallEvent
+    from pbx.dialog.session import Ending, Session
+    from pbx.sip.message import Request
+    from pbx.transport.flow import Flow
+
+
+class LegState(enum.Enum):
+    """
+    Where a leg stands; it only moves down this list.
+    """
+
+    TRYING = "trying"
+    RINGING = "ringing"
+    UP = "up"
+    ENDED = "ended"
+
+
+class ILegOwner(Interface):
+    """
+    The call of a leg.
+    """
+
+    def leg_hung_up(leg: Leg, ending: Ending) -> None:  # noqa: N805
+        """
+        The phone, or a failure, ended a leg that was up.
+        """
+
+    def leg_changed(leg: Leg) -> None:  # noqa: N805
+        """
+        A leg that is up has new formats, or has put us on hold or off it.
+        """
+
+
+@implementer(ISessionUser)
+class Leg:
+    """
+    One phone in a call: its dialog, its audio, its times.
+
+    Attributes:
+        number: Counts the legs of a call from 1.
+        party: The extension's number.
+        flow: The way to the phone.
+        state: Where it stands.
+        audio: Its audio; ``None`` before it was opened.
+        session: Its dialog's usage, once it is up.
+    """
+
+    log = Logger()
+    direction: Literal["in", "out"]
+
+    def __init__(
+        self,
+        owner: ILegOwner,
+        emit: Callable[[CallEvent], None],
+        wall: Callable[[], float],
+        call: str,
+        number: int,
+        party: str,
+        flow: Flow,
+        sip_call_id: str,
+    ) -> None:
+        self.owner = owner
+        self.emit = emit
+        self.wall = wall
+        self.call = call
+        self.number = number
+        self.party = party
+        self.flow = flow
+        self.sip_call_id = sip_call_id
+        self.state = LegState.TRYING
+        self.audio: LegAudio | None = None
+        self.session: Session | None = None
+        emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id))
+
+    # What the call does.
+
+    def hang_up(self, cause: int = 16, text: str = "Normal call clearing") -> None:
+        """
+        End a leg that is up with BYE.
+        """
+        if self.state is not LegState.UP:
+            return
+        if self.session is not None:
+            self.session.hang_up((("Reason", reason_header(cause, text)),))
+        self.over(None, text)
+
+    def over(self, status: int | None, text: str) -> None:
+        """
+        Note that the leg has ended, and close its audio.
+        """
+        if self.state is LegState.ENDED:
+            return
+        self.state = LegState.ENDED
+        quality = self.audio.close() if self.audio is not None else None
+        self.emit(LegEnded(self.call, self.wall(), self.number, status, text, quality))
+
+    def rang(self) -> None:
+        """
+        Note that the phone rings.
+        """
+        if self.state is LegState.TRYING:
+            self.state = LegState.RINGING
+            self.emit(LegRang(self.call, self.wall(), self.number))
+
+    def went_up(self, session: Session) -> None:
+        """
+        Note that the leg was answered.
+        """
+        self.session = session
+        self.state = LegState.UP
+        codec = self.audio.codec if self.audio is not None else ""
+        self.emit(LegAnswered(self.call, self.wall(), self.number, codec))
+
+    @property
+    def expected(self) -> bool:
+        """
+        Whether the phone's direction lets it send, so that its silence means something.
+        """
+        remote = self.audio.remote if self.audio is not None else None
+        return self.state is LegState.UP and remote is not None and remote.sends
+
+    @property
+    def agreed(self) -> Agreed:
+        """
+        The formats agreed with the phone; none before its answer.
+        """
+        found = self.audio.formats if self.audio is not None else None
+        return found if found is not None else Agreed((), ())
+
+    # ISessionUser
+
+    def offer_received(self, sdp: bytes) -> bytes:
+        """
+        Answer a new offer within the call: hold and resume end here, and the other leg never sees them.
+        """
+        audio = self._audio()
+        offered = audio.offered(sdp)
+        current = audio.formats
+        formats = answer_to_caller(offered.formats, current.send) if current is not None else []
+        if not formats:
+            formats = choose(offered.formats, DECODABLE)
+        if codec_of(formats) is None:
+            raise ProtocolError(488, "Not Acceptable Here")
+        answer = audio.answer(formats)
+        self.owner.leg_changed(self)
+        return answer
+
+    def offer_wanted(self) -> bytes:
+        """
+        Repeat our description, for a re-INVITE without one.
+        """
+        return self._audio().repeat()
+
+    def answer_received(self, sdp: bytes) -> None:
+        """
+        Take the answer to an offer that we made in a response.
+        """
+        self._audio().answered(sdp)
+        self.owner.leg_changed(self)
+
+    def acknowledged(self) -> None:
+        """
+        The ACK to our first 2xx.
+        """
+
+    def ended(self, ending: Ending) -> None:
+        """
+        The phone hung up, or its session failed.
+        """
+        if self.state is LegState.UP:
+            self.over(None, ending.text)
+            self.owner.leg_hung_up(self, ending)
+
+    def information_received(self, request: Request) -> None:
+        """
+        INFO is answered 200, whatever it says.
+        """
+
+    def _audio(self) -> LegAudio:
+        if self.audio is None:
+            raise ProtocolError(488, "Not Acceptable Here")
+        return self.audio

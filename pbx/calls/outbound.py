@@ -1,0 +1,198 @@
+"""
+A called phone's leg: an INVITE that we send over the flow of its binding.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+from zope.interface import implementer
+
+from pbx.calls.audio import LegAudio
+from pbx.calls.leg import ILegOwner, Leg, LegState
+from pbx.dialog.outgoing import IOutgoingUser, OutgoingInvite
+from pbx.dialog.session import SDP
+from pbx.dialog.useragent import ALLOW, contact_of, new_call_id, new_tag
+from pbx.sip.address import NameAddr
+from pbx.sip.message import Headers, ProtocolError, Request
+from pbx.sip.reasons import reason_header
+from pbx.sip.uri import URI
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pbx.calls.events import CallEvent
+    from pbx.dialog.session import Session
+    from pbx.dialog.useragent import UserAgentCore
+    from pbx.media.engine import IMediaEngine
+    from pbx.registrar.binding import Binding
+    from pbx.sdp.audio import Format
+    from pbx.sip.message import Response
+
+
+@frozen
+class CallerIdentity:
+    """
+    Who a called phone is told is calling.
+
+    Attributes:
+        number: The caller's number.
+        name: The name that goes with it.
+        anonymous: The caller does not want to be known (RFC 3323).
+    """
+
+    number: str
+    name: str
+    anonymous: bool = False
+
+
+class ICalleeOwner(ILegOwner):
+    """
+    Who rings a phone.
+    """
+
+    def leg_rang(leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:  # noqa: N805
+        """
+        The phone rings, or plays something.
+        """
+
+    def leg_answered(leg: OutboundLeg) -> None:  # noqa: N805
+        """
+        The phone was picked up, and we agree about the audio.
+        """
+
+    def leg_failed(leg: OutboundLeg, status: int, text: str, response: Response | None) -> None:  # noqa: N805
+        """
+        The phone did not take the call; its leg has ended.
+        """
+
+
+@implementer(IOutgoingUser)
+class OutboundLeg(Leg):
+    """
+    A phone that is called.
+    """
+
+    direction: Literal["in", "out"] = "out"
+    owner: ICalleeOwner
+
+    def __init__(
+        self,
+        owner: ICalleeOwner,
+        emit: Callable[[CallEvent], None],
+        wall: Callable[[], float],
+        call: str,
+        number: int,
+        binding: Binding,
+    ) -> None:
+        super().__init__(owner, emit, wall, call, number, binding.aor, binding.flow, new_call_id())
+        self._contact_uri = binding.contact
+        self._outgoing: OutgoingInvite | None = None
+        self.answered_description: bytes | None = None
+
+    def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:
+        """
+        Open the audio.
+
+        Raises:
+            PortsExhausted: No port is free.
+        """
+        self.audio = LegAudio(engine, self.flow, self.call, srtp_in_clear=srtp_in_clear)
+
+    def invite(
+        self, core: UserAgentCore, caller: CallerIdentity, formats: Sequence[Format], max_forwards: int,
+        profile: str = "RTP/AVP",
+    ) -> None:
+        """
+        Ring the phone.
+
+        Args:
+            core: The user agent core.
+            caller: Who is calling.
+            formats: What is offered.
+            max_forwards: The caller's Max-Forwards less one (RFC 7332).
+            profile: The transport of the media offered.
+        """
+        offer = self._audio().offer(formats, profile=profile)
+        contact = contact_of(self.flow, self.party if caller.anonymous else caller.number)
+        headers = Headers()
+        add = headers.add
+        add("Max-Forwards", str(max_forwards))
+        host = self.flow.sent_by[0]
+        if caller.anonymous:
+            # RFC 3323 4.1.1.3
+            identity = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        else:
+            identity = str(NameAddr(caller.name, URI("sip", caller.number, None, host, None, (), ()), ()))
+        add("From", f"{identity};tag={new_tag()}")
+        add("To", f"<{URI('sip', self.party, None, host, None, (), ())}>")
+        add("Call-ID", self.sip_call_id)
+        add("CSeq", "1 INVITE")
+        add("Contact", contact)
+        add("Allow", ALLOW)
+        add("Supported", "timer, 100rel")
+        add("Session-Expires", str(core.settings.session_expires))
+        if not caller.anonymous:
+            add("P-Asserted-Identity", identity)
+        add(*SDP)
+        request = Request("INVITE", self._contact_uri, headers, offer)
+        self._outgoing = OutgoingInvite(core, request, self.flow, contact, self)
+        self._outgoing.start()
+
+    def cancel(self, status: int, text: str) -> None:
+        """
+        Stop ringing; the reason goes along, so that a call taken elsewhere is not shown as missed (RFC 3326).
+        """
+        if self.state not in (LegState.TRYING, LegState.RINGING):
+            return
+        if self._outgoing is not None:
+            self._outgoing.cancel(reason_header(status, text))
+        self.over(487, text)
+
+    # IOutgoingUser
+
+    def ringing(self, response: Response, sdp: bytes | None) -> None:
+        """
+        A provisional response.
+        """
+        if self.state is LegState.TRYING:
+            self.rang()
+        if self.state is LegState.RINGING:
+            self.owner.leg_rang(self, response, sdp)
+
+    def early_answer(self, sdp: bytes) -> None:
+        """
+        Go by the description of a provisional response: what it plays can be heard.
+
+        Raises:
+            ProtocolError: 488 when it is of no use.
+        """
+        if sdp != self.answered_description:
+            self._audio().answered(sdp)
+            self.answered_description = sdp
+
+    def answered(self, session: Session, response: Response, sdp: bytes | None) -> None:
+        """
+        Picked up.
+        """
+        if self.state is LegState.ENDED:
+            session.hang_up()
+            return
+        try:
+            # RFC 3261 13.2.1: some phones leave the description out of the 2xx that an early one had.
+            self.early_answer(sdp if sdp is not None else self.answered_description or b"")
+        except ProtocolError as error:
+            session.hang_up((("Reason", reason_header(488, error.reason)),))
+            self.failed(488, error.reason, None)
+            return
+        self.went_up(session)
+        self.owner.leg_answered(self)
+
+    def failed(self, status: int, text: str, response: Response | None) -> None:
+        """
+        It did not work out.
+        """
+        if self.state is not LegState.ENDED:
+            self.over(status, text)
+            self.owner.leg_failed(self, status, text, response)

@@ -1,0 +1,175 @@
+"""
+The state that a dialog keeps (RFC 3261 12), and the requests made from it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from attrs import define
+
+from pbx.sip.address import NameAddr
+from pbx.sip.message import Headers, ProtocolError, Request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pbx.sip.message import Response
+    from pbx.transport.flow import Flow
+
+DialogId = tuple[str, str, str]
+"""Call-ID, our tag, the peer's tag."""
+
+MAX_FORWARDS = "70"
+
+
+@define(slots=True, eq=False)
+class Dialog:
+    """
+    One peer-to-peer relationship: identifiers, sequence numbers, route set and remote target.
+
+    Attributes:
+        call_id: The Call-ID that both sides use.
+        local_tag: Our tag.
+        remote_tag: The peer's tag; empty where an old peer sent none (RFC 3261 12.1.1).
+        local: Our own From value, tag included.
+        remote: The To value of our requests, tag included.
+        remote_target: The peer's Contact URI as text: the Request-URI of our requests.
+        route_set: Route values in the order in which we send them.
+        flow: Where the peer last spoke from; our requests go there, so that a NAT lets them pass.
+        local_cseq: The CSeq number of our last request.
+        remote_cseq: The CSeq number of the peer's last request, ``None`` before the first.
+        contact: Our own Contact value, angle brackets included.
+    """
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local: str
+    remote: str
+    remote_target: str
+    route_set: tuple[str, ...]
+    flow: Flow
+    local_cseq: int
+    remote_cseq: int | None
+    contact: str
+
+    @classmethod
+    def of_server(cls, request: Request, local_tag: str, flow: Flow, contact: str) -> Dialog:
+        """
+        Make the dialog of the side that answers (RFC 3261 12.1.1).
+
+        Raises:
+            ProtocolError: 400 when the request carries no single Contact.
+        """
+        return cls(
+            call_id=request.call_id,
+            local_tag=local_tag,
+            remote_tag=request.from_tag or "",
+            local=f"{request.headers.get('To')};tag={local_tag}",
+            remote=request.headers.get("From") or "",
+            remote_target=_target(request),
+            route_set=tuple(str(route) for route in request.record_routes),
+            flow=flow,
+            local_cseq=0,
+            remote_cseq=request.cseq.number,
+            contact=contact,
+        )
+
+    @classmethod
+    def of_client(cls, request: Request | Response, response: Response, flow: Flow, contact: str) -> Dialog:
+        """
+        Make the dialog of the side that asked (RFC 3261 12.1.2).
+
+        Raises:
+            ProtocolError: 400 when the response carries no single Contact.
+        """
+        return cls(
+            call_id=request.call_id,
+            local_tag=request.from_tag or "",
+            remote_tag=response.to_tag or "",
+            local=request.headers.get("From") or "",
+            remote=response.headers.get("To") or "",
+            remote_target=_target(response),
+            route_set=tuple(str(route) for route in reversed(response.record_routes)),
+            flow=flow,
+            local_cseq=request.cseq.number,
+            remote_cseq=None,
+            contact=contact,
+        )
+
+    @property
+    def id(self) -> DialogId:
+        """
+        What a request of this dialog is found by (RFC 3261 12).
+        """
+        return (self.call_id, self.local_tag, self.remote_tag)
+
+    def request(
+        self, method: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", *, cseq: int | None = None
+    ) -> Request:
+        """
+        Make a request within the dialog (RFC 3261 12.2.1.1), without Via.
+
+        Args:
+            method: The method; ACK and CANCEL do not count up the CSeq number.
+            headers: Further header fields. A body needs its Content-Type here.
+            body: The body.
+            cseq: The number to use instead of the next one: for the ACK to a 2xx.
+        """
+        if cseq is None:
+            self.local_cseq += 1
+            cseq = self.local_cseq
+        uri, routes = self._first_hop()
+        fields = Headers()
+        add = fields.add
+        add("Max-Forwards", MAX_FORWARDS)
+        for route in routes:
+            add("Route", route)
+        add("From", self.local)
+        add("To", self.remote)
+        add("Call-ID", self.call_id)
+        add("CSeq", f"{cseq} {method}")
+        if method not in ("BYE", "PRACK"):
+            add("Contact", self.contact)
+        for name, value in headers:
+            add(name, value)
+        return Request(method, uri, fields, body)
+
+    def received(self, request: Request, flow: Flow) -> None:
+        """
+        Take note of a request of the peer: its CSeq, its flow, and a new Contact of a target refresh (RFC 3261 12.2.2).
+
+        Raises:
+            ProtocolError: 500 when the CSeq number is lower than an earlier one.
+        """
+        number = request.cseq.number
+        if self.remote_cseq is not None and number < self.remote_cseq:
+            raise ProtocolError(500, "CSeq out of order")
+        self.remote_cseq = number
+        self.flow = flow
+        if request.method in ("INVITE", "UPDATE"):
+            self.retarget(request)
+
+    def retarget(self, message: Request | Response) -> None:
+        """
+        Take the Contact of a target refresh request or of its 2xx as the remote target (RFC 3261 12.2.1.2).
+        """
+        if "Contact" in message.headers:
+            self.remote_target = _target(message)
+
+    def _first_hop(self) -> tuple[str, tuple[str, ...]]:
+        if not self.route_set:
+            return self.remote_target, ()
+        first = NameAddr.parse(self.route_set[0]).uri
+        if first.param("lr") is not None or any(name == "lr" for name, _ in first.params):
+            return self.remote_target, self.route_set
+        # RFC 3261 12.2.1.1: a strict router gets itself as Request-URI, and the target as the last Route.
+        return str(first), (*self.route_set[1:], f"<{self.remote_target}>")
+
+
+def _target(message: Request | Response) -> str:
+    contacts = message.contacts
+    if len(contacts) != 1:
+        raise ProtocolError(400, "A dialog needs exactly one Contact")
+    return str(contacts[0].uri)

@@ -1,0 +1,236 @@
+"""
+An INVITE that we received, until its final response (RFC 3261 13.3, 3262 3, 9.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pbx.dialog import session_timer
+from pbx.dialog.acknowledgement import Acknowledgement
+from pbx.dialog.dialog import Dialog
+from pbx.dialog.reliable import ReliableProvisionals
+from pbx.dialog.session import SDP, ISessionUser, Session, timer_answer
+from pbx.dialog.useragent import ALLOW, contact_of, new_tag
+from pbx.sip.message import ProtocolError, response_to
+from pbx.sip.multipart import sdp_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pbx.dialog.useragent import UserAgentCore
+    from pbx.sip.message import Request, Response
+    from pbx.transaction.server_transaction import ServerTransaction
+
+
+class IIncomingUser(ISessionUser):
+    """
+    Who is told what becomes of an INVITE received, besides what a session's user is told.
+    """
+
+    def cancelled(text: str) -> None:  # noqa: N805
+        """
+        The peer gave up before we answered; its 487 is already sent.
+        """
+
+
+class IncomingInvite:
+    """
+    One INVITE to answer, and the dialog that our answers make.
+
+    Attributes:
+        request: The INVITE.
+        offer: The offer that it carries, ``None`` for a late offer.
+        session: The dialog's usage, from the first response with our tag on.
+
+    Raises:
+        ProtocolError: 400 for a malformed one, 415 for a body that is no SDP, 422 for too short a session interval.
+    """
+
+    def __init__(
+        self, core: UserAgentCore, transaction: ServerTransaction, request: Request, contact_user: str
+    ) -> None:
+        self.request = request
+        self.offer = sdp_of(request)
+        if self.offer is None and request.body and not request.content_type.startswith("multipart/"):
+            raise ProtocolError(415, "Unsupported Media Type")
+        settings = core.settings
+        self._agreement = session_timer.answer_to(request, settings.session_expires, settings.min_se)
+        self._core = core
+        self._transaction = transaction
+        self._user: IIncomingUser | None = None
+        self._tag = transaction.tag = new_tag()
+        self._contact = contact_of(transaction.flow, contact_user)
+        self._final = False
+        self._offered_in_provisional = False
+        self._answered_in_prack = False
+        self._reliable: ReliableProvisionals | None = None
+        if "100rel" in request.option_tags("Require"):
+            self._reliable = ReliableProvisionals(core.clock, core.timers, transaction.respond, self._prack_missing)
+        self._dialog = Dialog.of_server(request, self._tag, transaction.flow, self._contact)
+        self.session: Session | None = None
+        core.invites[transaction] = self
+
+    @property
+    def final(self) -> bool:
+        """
+        Whether a final response was sent, or waits only for a PRACK.
+        """
+        return self._final
+
+    @property
+    def reliable(self) -> bool:
+        """
+        Whether the peer requires that our 1xx are acknowledged.
+        """
+        return self._reliable is not None
+
+    def use(self, user: IIncomingUser) -> None:
+        """
+        Name who is told of what comes; before anything is answered.
+        """
+        self._user = user
+
+    def provisional(
+        self, status: int, sdp: bytes | None = None, headers: Iterable[tuple[str, str]] = ()
+    ) -> None:
+        """
+        Send a 1xx above 100, reliably where the peer requires it.
+        """
+        if self._final:
+            return
+        self._early_session()
+        response = self._response(status, headers, sdp)
+        response.headers.add("Allow", ALLOW)
+        if self._reliable is not None:
+            if sdp is not None and self.offer is None and not self._answered_in_prack:
+                self._offered_in_provisional = True
+            self._reliable.send(response)
+        else:
+            self._transaction.respond(response)
+
+    def accept(self, sdp: bytes, headers: Iterable[tuple[str, str]] = ()) -> Session:
+        """
+        Answer with 200, repeated until its ACK comes.
+
+        Args:
+            sdp: Our answer; where the INVITE had no offer, our offer.
+            headers: Further header fields.
+
+        Returns:
+            The session, confirmed.
+        """
+        session = self._early_session()
+        self._final = True
+        session.local_sdp = sdp
+        extra = tuple(headers)
+        if self._reliable is None:
+            self._accept(session, sdp, extra)
+        else:
+            self._reliable.when_idle(lambda: self._accept(session, sdp, extra))
+        return session
+
+    def reject(self, status: int, reason: str | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """
+        Answer with a final response of 300 and above.
+        """
+        if self._final:
+            return
+        self._finish()
+        self._transaction.respond(self._response(status, headers, None, reason))
+        if self.session is not None:
+            self.session.forget()
+
+    # From the core and the session.
+
+    def cancel_received(self, cancel: Request) -> None:
+        """
+        The peer has cancelled: 487 (RFC 3261 9.2); after a final response it changes nothing.
+        """
+        if not self._final:
+            self.reject(487)
+            self._tell_cancelled(cancel.headers.get("Reason") or "Cancelled by the caller")
+
+    def peer_hung_up(self) -> None:
+        """
+        BYE within the early dialog (RFC 3261 15.1.2): 487 for the INVITE.
+        """
+        if not self._final:
+            self.reject(487)
+            self._tell_cancelled("BYE before the answer")
+
+    def prack_received(self, request: Request) -> tuple[tuple[tuple[str, str], ...], bytes]:
+        """
+        Take a PRACK.
+
+        Returns:
+            The header fields and the body of its 200.
+
+        Raises:
+            ProtocolError: 481 when it acknowledges nothing that waits; 488 for an answer of no use.
+        """
+        if self._reliable is None or not self._reliable.acknowledged(request):
+            raise ProtocolError(481, "Call/Transaction Does Not Exist")
+        sdp = sdp_of(request)
+        if sdp is None or self._user is None:
+            return (), b""
+        if self._offered_in_provisional and not self._answered_in_prack:
+            self._answered_in_prack = True
+            self._user.answer_received(sdp)
+            return (), b""
+        return (SDP,), self._user.offer_received(sdp)
+
+    # Inside.
+
+    def _early_session(self) -> Session:
+        if self.session is None:
+            if self._user is None:
+                raise ValueError("use() comes before the first response")
+            self.session = Session(self._core, self._dialog, self._user)
+            self.session.invite = self
+            self.session.note_abilities(self.request)
+        return self.session
+
+    def _accept(self, session: Session, sdp: bytes, headers: tuple[tuple[str, str], ...]) -> None:
+        self._finish()
+        late = self.offer is None and not self._answered_in_prack
+        # RFC 3262 5: what was offered and answered in a 1xx and its PRACK is not offered again.
+        body = None if self._answered_in_prack else sdp
+        response = self._response(200, (("Allow", ALLOW), *timer_answer(self._agreement), *headers), body)
+        transaction = self._transaction
+        transaction.respond(response)
+        wait = Acknowledgement(
+            self._core.clock, self._core.timers, lambda: transaction.respond(response), session.ack_missing
+        )
+        session.confirmed(wait, answer_due=late)
+        session.timer.start(self._agreement, we_asked=False)
+
+    def _finish(self) -> None:
+        self._final = True
+        self._core.invites.pop(self._transaction, None)
+        if self._reliable is not None:
+            self._reliable.stop()
+
+    def _prack_missing(self) -> None:
+        # RFC 3262 3: no PRACK for 64*T1 rejects the INVITE.
+        if not self._final:
+            self.reject(504)
+            self._tell_cancelled("No PRACK")
+
+    def _tell_cancelled(self, text: str) -> None:
+        if self._user is not None:
+            self._user.cancelled(text)
+
+    def _response(
+        self, status: int, headers: Iterable[tuple[str, str]], sdp: bytes | None, reason: str | None = None
+    ) -> Response:
+        response = response_to(self.request, status, reason, self._tag)
+        add = response.headers.add
+        if status < 300:
+            add("Contact", self._contact)
+        for name, value in headers:
+            add(name, value)
+        if sdp is not None:
+            add(*SDP)
+            response.body = sdp
+        return response

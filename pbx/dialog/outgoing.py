@@ -1,0 +1,268 @@
+"""
+An INVITE that we send, with every dialog that its answers make (RFC 3261 13.2, 9.1; RFC 3262 4).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+from zope.interface import implementer
+
+from pbx.dialog import session_timer
+from pbx.dialog.dialog import Dialog
+from pbx.dialog.session import ISessionUser, Session, send_ack
+from pbx.dialog.useragent import UNHEEDED
+from pbx.sip.message import ParseError, ProtocolError
+from pbx.sip.multipart import sdp_of
+from pbx.transaction.user import IClientUser
+
+if TYPE_CHECKING:
+    from twisted.internet.interfaces import IDelayedCall
+
+    from pbx.dialog.useragent import UserAgentCore
+    from pbx.sip.message import Request, Response
+    from pbx.transaction.client_transaction import ClientTransaction
+    from pbx.transport.flow import Flow
+
+MOST_EARLY_DIALOGS = 20
+"""Forks behind one peer whose early dialogs are kept; a peer could otherwise make one with every 18x."""
+
+
+class IOutgoingUser(ISessionUser):
+    """
+    Who is told what becomes of an INVITE sent, besides what a session's user is told.
+    """
+
+    def ringing(response: Response, sdp: bytes | None) -> None:  # noqa: N805
+        """
+        A provisional response above 100 has come, with its description if it has one.
+        """
+
+    def answered(session: Session, response: Response, sdp: bytes | None) -> None:  # noqa: N805
+        """
+        A 2xx has come and was acknowledged.
+        """
+
+    def failed(status: int, text: str, response: Response | None) -> None:  # noqa: N805
+        """
+        The INVITE has failed for good; ``response`` is ``None`` where none came.
+        """
+
+
+@implementer(IClientUser)
+class OutgoingInvite:
+    """
+    One INVITE sent over a flow, from start to its final responses.
+
+    Args:
+        core: The user agent core.
+        request: The INVITE, without Via; its Session-Expires is ours to correct after a 422.
+        flow: Where it goes.
+        contact: Our Contact value.
+        user: Both an :class:`IOutgoingUser` and the session's user.
+    """
+
+    log = Logger()
+
+    def __init__(self, core: UserAgentCore, request: Request, flow: Flow, contact: str, user: IOutgoingUser) -> None:
+        self.request = request
+        self._core = core
+        self._flow = flow
+        self._contact = contact
+        self._user = user
+        self._transaction: ClientTransaction | None = None
+        self._early: dict[str, Session] = {}
+        self._reliable_seen: dict[str, int] = {}
+        self._session: Session | None = None
+        self._cancelled = False
+        self._over = False
+        self._timer: IDelayedCall | None = None
+
+    def start(self) -> None:
+        """
+        Send it.
+        """
+        core = self._core
+        # RFC 3261 16.6: timer C bounds an INVITE that rings for ever.
+        self._timer = core.clock.callLater(core.settings.timer_c, self._timer_c)
+        self._transaction = core.transactions.request(
+            self.request, self._flow, self, timeout=core.settings.no_response
+        )
+
+    def cancel(self, reason: str | None = None) -> None:
+        """
+        Give it up; a 2xx that crosses the CANCEL is acknowledged and ended with BYE (RFC 3261 9.1).
+
+        Args:
+            reason: The value of the CANCEL's Reason header (RFC 3326).
+        """
+        if self._over or self._cancelled:
+            return
+        self._cancelled = True
+        if self._transaction is not None:
+            self._transaction.cancel(reason)
+        # RFC 3261 9.1: with no final response 64*T1 after the CANCEL, the INVITE counts as cancelled.
+        self._rearm(64 * self._core.timers.t1, self._cancel_unanswered)
+
+    # IClientUser
+
+    def response_received(self, transaction: ClientTransaction, response: Response) -> None:
+        """
+        Sort a response by its class and its To tag.
+        """
+        try:
+            if response.status < 200:
+                if response.status > 100:
+                    self._provisional(response)
+            elif response.status < 300:
+                self._success(response)
+            elif not self._over:
+                self._failure(response)
+        except ProtocolError as error:
+            self.log.warn(
+                "{call_id}: {status} from {flow} can't be used: {reason}",
+                call_id=self.request.call_id, status=response.status, flow=self._flow.name, reason=error.reason,
+            )
+            if response.status >= 200:
+                self._fail(502, error.reason, None)
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """
+        No response at all: the peer can't be reached.
+        """
+        self._fail(408, "No response", None)
+
+    def failed(self, transaction: ClientTransaction, reason: str) -> None:
+        """
+        The flow broke before a final response.
+        """
+        self._fail(503, reason, None)
+
+    # The three classes of responses.
+
+    def _provisional(self, response: Response) -> None:
+        if self._over:
+            return
+        if not self._cancelled:
+            self._rearm(self._core.settings.timer_c, self._timer_c)
+        tag = response.to_tag
+        reliable = "100rel" in response.option_tags("Require")
+        if tag and "Contact" in response.headers:
+            session = self._early.get(tag)
+            if session is None and len(self._early) < MOST_EARLY_DIALOGS:
+                dialog = Dialog.of_client(self.request, response, self._flow, self._contact)
+                session = self._early[tag] = Session(self._core, dialog, self._user)
+                session.local_sdp = self.request.body or None
+            if session is not None:
+                session.note_abilities(response)
+                if reliable and not self._prack(session, tag, response):
+                    return
+        if not self._cancelled:
+            self._user.ringing(response, sdp_of(response))
+
+    def _prack(self, session: Session, tag: str, response: Response) -> bool:
+        """
+        Acknowledge a reliable 1xx; tell whether it is a new one in order (RFC 3262 4).
+        """
+        text = response.headers.get("RSeq") or ""
+        if not (text.isascii() and text.isdigit()):
+            raise ParseError("Bad RSeq")
+        number = int(text)
+        last = self._reliable_seen.get(tag)
+        if last is not None and number != last + 1:
+            return False
+        self._reliable_seen[tag] = number
+        cseq = response.cseq
+        request = session.dialog.request("PRACK", (("RAck", f"{number} {cseq.number} {cseq.method}"),))
+        self._core.request(request, self._flow, UNHEEDED)
+        return True
+
+    def _success(self, response: Response) -> None:
+        tag = response.to_tag or ""
+        if self._session is not None and tag == self._session.dialog.remote_tag:
+            # Our ACK was lost.
+            send_ack(self._session, self.request.cseq.number)
+            return
+        dialog = Dialog.of_client(self.request, response, self._flow, self._contact)
+        session = self._early.pop(tag, None)
+        if session is None:
+            session = Session(self._core, dialog, self._user)
+        else:
+            # RFC 3261 13.2.2.4: the 2xx decides on route set and target; what was counted since stays.
+            dialog.local_cseq = max(dialog.local_cseq, session.dialog.local_cseq)
+            dialog.remote_cseq = session.dialog.remote_cseq
+            session.dialog = dialog
+        session.note_abilities(response)
+        session.local_sdp = self.request.body or None
+        session.confirmed(None)
+        send_ack(session, self.request.cseq.number)
+        if self._session is not None or self._cancelled or self._over:
+            # Another fork has answered before, or nobody wants the answer any more.
+            session.hang_up()
+            if self._session is None and not self._over:
+                self._fail(487, "Cancelled", None)
+            return
+        self._session = session
+        self._end()
+        interval = self._core.settings.session_expires
+        session.timer.start(session_timer.answered_by(response, interval), we_asked=True)
+        self._user.answered(session, response, sdp_of(response))
+
+    def _failure(self, response: Response) -> None:
+        if response.status == 422 and not self._cancelled and self._retry_with_min_se(response):
+            return
+        self._fail(response.status, response.reason, response)
+
+    def _retry_with_min_se(self, response: Response) -> bool:
+        """
+        Ask again with the interval that the peer takes (RFC 4028 7.4).
+        """
+        if "Min-SE" in self.request.headers or "Min-SE" not in response.headers:
+            return False
+        interval = max(session_timer.minimum(response), self._core.settings.session_expires)
+        again = self.request.headers.copy()
+        again.remove("Via")
+        again.set("Session-Expires", str(interval))
+        again.set("Min-SE", str(session_timer.minimum(response)))
+        again.set("CSeq", f"{self.request.cseq.number + 1} INVITE")
+        self.request = type(self.request)("INVITE", self.request.uri, again, self.request.body)
+        self._drop_early()
+        if self._timer is not None:
+            self._timer.cancel()
+        self.start()
+        return True
+
+    # Its end.
+
+    def _fail(self, status: int, text: str, response: Response | None) -> None:
+        if self._over:
+            return
+        self._end()
+        self._user.failed(status, text, response)
+
+    def _end(self) -> None:
+        self._over = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._drop_early()
+
+    def _drop_early(self) -> None:
+        for session in self._early.values():
+            session.forget()
+        self._early.clear()
+        self._reliable_seen.clear()
+
+    def _rearm(self, seconds: float, what: object) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._core.clock.callLater(seconds, what)  # type: ignore[arg-type]
+
+    def _timer_c(self) -> None:
+        self._timer = None
+        self.cancel()
+
+    def _cancel_unanswered(self) -> None:
+        self._timer = None
+        self._fail(487, "Cancelled", None)
