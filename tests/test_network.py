@@ -12,8 +12,41 @@ from twisted.internet.protocol import ClientFactory, DatagramProtocol, Protocol,
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from tests.network import Network
+from tests.network import Network, SteppingClock
 from tests.network_streams import BUFFER
+
+
+class ClockTests(SynchronousTestCase):
+    """
+    The clock of the network.
+    """
+
+    def test_each_call_at_its_time(self) -> None:
+        """
+        Calls run at their own times, those of one time in order; put off, brought forward and cancelled ones too.
+        """
+        clock = SteppingClock()
+        ran: list[tuple[str, float]] = []
+
+        def note(name: str) -> None:
+            ran.append((name, clock.seconds()))
+
+        clock.callLater(2, note, "b")
+        clock.callLater(2, note, "c")
+        clock.callLater(1, lambda: clock.callLater(0.5, note, "a"))
+        clock.callLater(1, note, "put off").reset(7)
+        early = clock.callLater(9, note, "brought forward")
+        early.reset(3)
+        clock.callLater(4, note, "cancelled").cancel()
+        twice = clock.callLater(5, note, "twice")
+        twice.delay(1)
+        twice.reset(2.5)
+        last = clock.callLater(100, note, "last")
+        self.assertEqual(len(clock.getDelayedCalls()), 7)
+        clock.advance(50)
+        self.assertEqual(ran, [("a", 1.5), ("b", 2.0), ("c", 2.0), ("twice", 2.5), ("brought forward", 3.0),
+                               ("put off", 7.0)])
+        self.assertEqual((clock.seconds(), clock.getDelayedCalls(), clock.calls), (50.0, [last], [last]))
 
 
 class Ear(DatagramProtocol):

@@ -172,7 +172,9 @@ class Rig:
         """
         return UdpPhone(self.network, address, port)
 
-    def stream_phone(self, address: str = PHONE, port: int = 5060, host: str = PBX, wrap: Any = None) -> StreamPhone:
+    def stream_phone(
+        self, address: str = PHONE, port: int = 5060, host: str = PBX, wrap: Any = None, wait: float = 0.1
+    ) -> StreamPhone:
         """
         A phone that has connected.
         """
@@ -183,7 +185,7 @@ class Rig:
         if wrap is not None:
             factory = wrap(factory)
         self.network.reactor(address).connectTCP(host, port, factory)
-        self.advance(0.1)
+        self.advance(wait)
         return phone
 
     def advance(self, seconds: float = 0.1) -> None:
