@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from pbx.sip.error import ParseError
 from pbx.sip.grammar import (
@@ -109,7 +109,7 @@ class NameAddr:
         """
         The same address with this tag.
         """
-        return evolve(self, params=replace_param(self.params, "tag", tag))
+        return NameAddr(self.display, self.uri, replace_param(self.params, "tag", tag))
 
     def param(self, name: str) -> str | None:
         """

@@ -88,7 +88,7 @@ def replace_param(params: Params, name: str, value: str | None) -> Params:
     result = []
     done = False
     for key, old in params:
-        if key.lower() != name:
+        if key != name and key.lower() != name:
             result.append((key, old))
         elif not done:
             result.append((key, value))

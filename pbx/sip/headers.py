@@ -131,6 +131,9 @@ class Headers:
         if self.get(name) is None:
             return []
         name = spelling(name)
+        first = self._first
+        if first is not None and len(first) == len(self._rows) and name in NAMES:
+            return [first[name]]
         values = [value for key, value in self._rows if key == name]
         if name in NAMES:
             return values
@@ -164,11 +167,14 @@ class Headers:
         Raises:
             KeyError: There is no such row.
         """
-        wanted = _writable(name).lower()
+        name = _writable(name)
+        wanted = name.lower()
         for at, (key, _) in enumerate(self._rows):
-            if key.lower() == wanted:
-                self._changed()
+            if key == name or key.lower() == wanted:
                 self._rows[at] = (key, value)
+                if self._first is not None:
+                    self._first[key] = value
+                self.memo = {}
                 return
         raise KeyError(name)
 

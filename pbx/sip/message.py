@@ -163,11 +163,11 @@ class Message:
         """
         value = self.headers.get("Via") or ""
         values = [str(via), *split_list(value, "Via")[1:]] if "," in value else [str(via)]
-        memo = self.headers.memo
-        self.headers.set_first("Via", ", ".join(values))
+        headers, memo = self.headers, self.headers.memo
+        headers.set_first("Via", ", ".join(values))
         # Nothing else that was read depends on it.
         memo["via"] = via
-        self.headers.memo = memo
+        headers.memo = memo
 
     @property
     def contacts(self) -> list[NameAddr]:
@@ -238,9 +238,13 @@ class Message:
         memo = self.headers.memo
         found: list[NameAddr] | None = memo.get(name)
         if found is None:
-            found = memo[name] = [
-                address for value in self.headers.get_all(name) for address in parse_list(value, name)
-            ]
+            found = []
+            for value in self.headers.get_all(name):
+                if "," in value:
+                    found += parse_list(value, name)
+                else:
+                    found.append(NameAddr.parse(value, name))
+            memo[name] = found
         return found.copy()
 
     def _start_line(self) -> str:
@@ -428,8 +432,10 @@ def _read_to(value: str) -> NameAddr:
 
 
 def _tag(value: str, what: str) -> str | None:
-    # What nearly every phone writes is read without the rest: <...>;tag=...
+    # What nearly every phone writes is read without the rest: <...>;tag=... or nothing after the bracket.
     tail = value[value.rfind(">") + 1 :]
+    if not tail:
+        return None
     if tail[:5] == ";tag=" and tail.count(";") == 1 and '"' not in tail:
         return tail[5:].strip(" \t") or None
     return NameAddr.parse(value, what).tag

@@ -115,7 +115,7 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None]:
         rows.reverse()
         length = first.pop(_LENGTH, None)
         if length is not None:
-            if rows[-1][0] == _LENGTH:
+            if rows[-1] == (_LENGTH, length):
                 rows.pop()
             if len(rows) != len(first):
                 rows = _without_length(rows, length)

@@ -20,7 +20,7 @@ _scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*").fullmatch
 # Printable ASCII without space, quotes and angle brackets. More than the RFC allows: phones (Grandstream, Yealink) send
 # dialled '#' unescaped, and '[' or '|' do no harm here.
 _printable = re.compile(r"[!#-;=?-~]+").fullmatch
-_percent = re.compile(r"%[0-9A-Fa-f]{2}")
+_three_colons = re.compile(r":::(?=[0-9]+\.[0-9]+\.[0-9]+\.[0-9]+\Z)")
 
 
 @frozen(slots=True)
@@ -84,7 +84,13 @@ class URI:
         Args:
             name: In lower case.
         """
-        return find_param(self.params, name) if self.params else None
+        if not self.params:
+            return None
+        value = find_param(self.params, name)
+        if value is None and any("%" in key for key, _ in self.params):
+            # RFC 4475 3.1.1.3: names may be escaped too.
+            return find_param(tuple([(unquote(key), text) for key, text in self.params]), name)
+        return value
 
     def with_params(self, **params: str | None) -> URI:
         """
@@ -137,8 +143,9 @@ def parse_host(text: str, what: str = "URI") -> str:
         ParseError: It is none of these.
     """
     if text[:1] == "[" and text[-1:] == "]":
-        if _is_ipv6(text[1:-1]):
-            return text[1:-1]
+        address = _ipv6(text[1:-1])
+        if address is not None:
+            return address
     elif is_host(text) is not None:
         return text
     raise ParseError(f"Malformed {what}")
@@ -155,15 +162,17 @@ def _parse_host_port(text: str) -> tuple[str, int | None]:
 
 
 @lru_cache(maxsize=1024)
-def _is_ipv6(text: str) -> bool:
+def _ipv6(text: str) -> str | None:
+    # RFC 5118 4.10: the grammar of RFC 3261 asks for three colons before an IPv4 address; what it means has two.
+    text = _three_colons.sub("::", text)
     if "%" in text:
-        # A zone means nothing to anyone else (RFC 5118 has none, RFC 6874 is not for SIP).
-        return False
+        # A zone means nothing beyond the machine it was given on.
+        return None
     try:
         IPv6Address(text)
     except AddressValueError:
-        return False
-    return True
+        return None
+    return text
 
 
 def _parse(text: str) -> URI:

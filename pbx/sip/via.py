@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from pbx.sip.error import ParseError
 from pbx.sip.grammar import Params, find_param, format_params, number, parse_params, replace_param
@@ -90,5 +90,5 @@ class Via:
         """
         This Via as the receiver of the request keeps it: with its source, and ``rport`` whether asked for or not.
         """
-        params = replace_param(self.params, "received", host)
-        return evolve(self, params=replace_param(params, "rport", str(port)))
+        params = replace_param(replace_param(self.params, "rport", str(port)), "received", host)
+        return Via(self.transport, self.host, self.port, params)
