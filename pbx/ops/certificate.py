@@ -72,8 +72,8 @@ class OwnCertificate:
             Whether anything was written.
 
         Raises:
-            ForeignCertificateError: The certificate was signed by somebody else and its key is missing, or the key there
-            cannot be used.
+            ForeignCertificateError: The certificate was signed by somebody else and its key is missing, or the key
+            there cannot be used.
             OSError: The files cannot be written.
         """
         certificate, key = _certificate(self.cert_file), _key(self.key_file)
