@@ -193,7 +193,6 @@ class TransactionLayer:
             if isinstance(message, Request):
                 method = message.method
                 key = server_key(message, "INVITE" if method == "ACK" else method)
-                merging = None if method in ("ACK", "CANCEL") else merge_key(message)
             else:
                 key = response_key(message)
         except ParseError as error:
@@ -213,7 +212,7 @@ class TransactionLayer:
         elif method == "CANCEL":
             self._cancel_received(message, key, flow)
         else:
-            self._request_received(message, key, merging, flow)
+            self._request_received(message, key, flow)
 
     def _response_received(self, response: Response, key: str, flow: Flow) -> None:
         transaction = self._clients.get(key)
@@ -223,24 +222,32 @@ class TransactionLayer:
             self.counters.stray_responses += 1
             self.user.stray_response(response, flow)
 
-    def _request_received(self, request: Request, key: str, merging: str | None, flow: Flow) -> None:
+    def _request_received(self, request: Request, key: str, flow: Flow) -> None:
         address = flow.remote[0]
         if not self._admission.enter(address):
             self._refuse(request, key, flow)
             return
         reception = self._receive(request, key, flow)
         reception.slot = address
-        if merging is not None and merging not in self._merging:
-            reception.merge_key = merging
-            self._merging[merging] = reception
+        self._note_merging(reception, request)
         self.counters.requests_received += 1
         reception.begin(request)
+
+    def _note_merging(self, reception: Reception, request: Request) -> None:
+        try:
+            key = merge_key(request)
+        except ParseError:
+            # The user finds out, and answers 400.
+            return
+        if key is not None and key not in self._merging:
+            reception.merge_key = key
+            self._merging[key] = reception
 
     def _cancel_received(self, cancel: Request, key: str, flow: Flow) -> None:
         # RFC 3261 9.2: the INVITE is found as if the CANCEL were its copy.
         invite = self._servers.get(server_key(cancel, "INVITE"))
         if invite is None:
-            self._request_received(cancel, key, None, flow)
+            self._request_received(cancel, key, flow)
             return
         self.counters.requests_received += 1
         transaction = invite.transaction

@@ -4,10 +4,11 @@ A request we received, in the hands of whoever answers it.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from secrets import token_hex
 from typing import TYPE_CHECKING
 
-from pbx.sip.message import Request, response_to
+from pbx.sip.message import ParseError, Request, response_to
 from pbx.transaction.effects import PassUp, TransportFailed
 from pbx.transaction.invite_server import InviteServerTransaction
 from pbx.transaction.matching import port_of
@@ -95,7 +96,7 @@ class Reception(Running[InviteServerTransaction | NonInviteServerTransaction]):
         if isinstance(machine, InviteServerTransaction):
             self._stop_timer("100")
             if self.tag is None and status > 100:
-                self.tag = response.to_tag
+                self._read_tag(response)
             if status in CHALLENGES and self.slot is not None:
                 effects = machine.challenge(data)
             else:
@@ -115,6 +116,11 @@ class Reception(Running[InviteServerTransaction | NonInviteServerTransaction]):
             Running.timer_fired(self, name)
         elif self.transaction is not None:
             self.respond(response_to(self.transaction.request, 100))
+
+    def _read_tag(self, response: Response) -> None:
+        # A malformed To is answered 400 as it is.
+        with suppress(ParseError):
+            self.tag = response.to_tag
 
     def _pass_up(self, message: Request | Response) -> None:
         assert isinstance(message, Request)  # noqa: S101  # a server machine has nothing else to pass up

@@ -307,6 +307,17 @@ class ServerTests(StageTests):
             for name in {name for kind in type(kept).__mro__ for name in getattr(kind, "__slots__", ())}:
                 self.assertNotIsInstance(getattr(kept, name), Request | Response)
 
+    def test_malformed_request_is_answered(self) -> None:
+        """
+        A request whose To or From is malformed reaches the user, whose answer 400 reaches the peer.
+        """
+        self.core.answer = answering(400)
+        for method in ("OPTIONS", "INVITE"):
+            broken = request(method, branch=f"z9hG4bK{method}", To='"<sip:1002')
+            broken.headers.set("From", "<sip:")
+            self.layer.message_received(broken, self.flow)
+        self.assertEqual([data[:11] for data in self.flow.sent], [b"SIP/2.0 400"] * 2)
+
     def test_malformed(self) -> None:
         """
         A message without what a transaction is found by is dropped.
