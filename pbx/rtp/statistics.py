@@ -29,17 +29,18 @@ class Reception:
         ssrc: The present stream's source.
         packets: Packets of all streams, late and duplicate ones among them.
         jitter: Interarrival jitter of the present stream, in seconds.
-        max_sequence: The highest sequence number, without its cycles.
+        max_sequence: The highest sequence number, without its cycles; -1 before the first.
+        timestamp: That of the latest packet, -1 before the first.
     """
 
     ssrc: int = 0
     packets: int = 0
     jitter: float = 0.0
     max_sequence: int = -1
+    timestamp: int = -1
     _cycles: int = 0
     _base: int = 0
     _resync: int = -1
-    _timestamp: int = -1
     _transit: float = 0.0
     _earlier_packets: int = 0
     _earlier_expected: int = 0
@@ -70,9 +71,9 @@ class Reception:
         self.packets += 1
         # RFC 3550 6.4.1 and A.8. The reports of one telephone event share a timestamp (RFC 4733 2.1) though they are
         # sent one after another: they say nothing about the network.
-        if timestamp != self._timestamp:
+        if timestamp != self.timestamp:
             transit = arrival - timestamp / clock_rate
-            if self._timestamp >= 0:
+            if self.timestamp >= 0:
                 difference = transit - self._transit
                 if difference < 0.0:
                     difference = -difference
@@ -81,7 +82,7 @@ class Reception:
                     difference = abs(difference - 2 * _HALF_TURN / clock_rate)
                 self.jitter += (difference - self.jitter) / 16.0
             self._transit = transit
-            self._timestamp = timestamp
+            self.timestamp = timestamp
         return True
 
     def restart(self, ssrc: int, sequence: int) -> None:
@@ -100,7 +101,7 @@ class Reception:
         self._cycles = -0x10000 if sequence == 0 else 0
         self._base = sequence
         self._resync = -1
-        self._timestamp = -1
+        self.timestamp = -1
         self.jitter = 0.0
         self._reported_expected = self._reported_packets = 0
 

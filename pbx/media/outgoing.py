@@ -1,0 +1,200 @@
+"""
+The stream that a session sends: one SSRC whose sequence numbers and timestamps go on, whoever speaks.
+
+What is relayed keeps the numbers of its source, so that the receiver sees the true gaps. When the source changes (a
+new SSRC, another leg, noise while on hold) the numbers are shifted from then on, and the receiver notices nothing but
+a marker.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import TYPE_CHECKING, Final, Protocol
+
+from attrs import define
+
+from pbx.rtp.packet import HEADER, HEADER_LENGTH, MARKER, PLAIN
+
+if TYPE_CHECKING:
+    from pbx.media.sockets import Address, DatagramSocket
+    from pbx.media.srtp import Protector
+
+NOBODY: Final = -1
+"""In place of the SSRC of the source while none is relayed."""
+
+FRAME: Final = 0.02
+"""Seconds by which the timestamp goes on at least when the source changes."""
+
+
+class Carried(Protocol):
+    """
+    A stream that is relayed, as far as the stream it goes into must know it.
+    """
+
+    def position(self) -> tuple[int, int, float]:
+        """
+        Sequence number and timestamp of its latest packet, and when that came.
+        """
+
+    def missing(self) -> int:
+        """
+        How many of its packets got lost before they came to us.
+        """
+
+
+@define(eq=False)
+class Outgoing:
+    """
+    What a session sends.
+
+    Attributes:
+        socket: Where it leaves.
+        destination: Where it goes, ``None`` while nothing may be sent.
+        clock_rate: Timestamp units per second.
+        protector: Turns it into SRTP, or ``None``.
+        ssrc: The SSRC the receiver sees; -1 until it was told one.
+        source: The SSRC of the source now relayed, :data:`NOBODY` when there is none.
+        shifted: Whether sequence number, timestamp or SSRC differ from the source's.
+        sequence_shift: What is added to the source's sequence numbers.
+        timestamp_shift: What is added to the source's timestamps.
+        packets: Packets sent.
+        octets: Payload bytes sent, with header extensions.
+        dropped: Packets that could not be sent.
+    """
+
+    socket: DatagramSocket
+    destination: Address | None = None
+    clock_rate: int = 8000
+    protector: Protector | None = None
+    ssrc: int = -1
+    source: int = NOBODY
+    shifted: bool = False
+    sequence_shift: int = 0
+    timestamp_shift: int = 0
+    packets: int = 0
+    octets: int = 0
+    dropped: int = 0
+    _carried: Carried | None = None
+    _sequence: int = -1
+    _timestamp: int = 0
+    _time: float = 0.0
+    _missing: int = 0
+    _missing_before: int = 0
+
+    def announce(self) -> int:
+        """
+        The SSRC, chosen now if there is none yet: a report names it before the first packet goes out.
+        """
+        if self.ssrc < 0:
+            self.ssrc = secrets.randbits(32)
+        return self.ssrc
+
+    def carry(self, carried: Carried, ssrc: int, sequence: int, timestamp: int, now: float) -> bool:
+        """
+        Relay a source from now on.
+
+        Args:
+            carried: The source.
+            ssrc: Its SSRC.
+            sequence: The sequence number of the first packet to relay.
+            timestamp: Its timestamp.
+            now: The time.
+
+        Returns:
+            Whether this packet needs the marker: the receiver heard another source before.
+        """
+        self.release()
+        self._carried = carried
+        self._missing_before = carried.missing()
+        self.source = ssrc
+        if self.ssrc < 0:
+            self.ssrc = ssrc
+        if self._sequence >= 0:
+            self.sequence_shift = (self._sequence + 1 - sequence) & 0xFFFF
+            self.timestamp_shift = (self._next_timestamp(now) - timestamp) & 0xFFFFFFFF
+        self.shifted = self.ssrc != ssrc or self.sequence_shift != 0 or self.timestamp_shift != 0
+        return self._sequence >= 0
+
+    def release(self) -> None:
+        """
+        Relay nobody; the next source goes on where this one ended.
+        """
+        if self._carried is not None:
+            self._sequence, self._timestamp, self._time = self.position()
+            self._missing = self.missing()
+            self._carried = None
+        self.source = NOBODY
+        self.sequence_shift = self.timestamp_shift = 0
+
+    def position(self) -> tuple[int, int, float]:
+        """
+        Sequence number and timestamp of the latest packet as the receiver sees them, and when it was sent.
+        """
+        if self._carried is None:
+            return self._sequence, self._timestamp, self._time
+        sequence, timestamp, time = self._carried.position()
+        return (sequence + self.sequence_shift) & 0xFFFF, (timestamp + self.timestamp_shift) & 0xFFFFFFFF, time
+
+    def missing(self) -> int:
+        """
+        Gaps in what we sent that were there when it came to us: losses the receiver's leg is not to blame for.
+        """
+        if self._carried is None:
+            return self._missing
+        return self._missing + self._carried.missing() - self._missing_before
+
+    def send_frame(self, payload_type: int, payload: bytes, now: float, *, first: bool) -> None:
+        """
+        Send sound of our own.
+
+        Args:
+            payload_type: The payload type the receiver expects.
+            payload: One frame in that codec.
+            now: The time.
+            first: Whether nothing came before it: it gets the marker, and the timestamp goes on by the time gone by.
+        """
+        destination = self.destination
+        if destination is None:
+            return
+        if self._carried is not None:
+            self.release()
+            first = True
+        if self._sequence < 0:
+            self._sequence, self._timestamp = secrets.randbits(15), secrets.randbits(32)
+        elif first:
+            self._timestamp = self._next_timestamp(now)
+        else:
+            self._timestamp = (self._timestamp + int(FRAME * self.clock_rate)) & 0xFFFFFFFF
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self._time = now
+        second = payload_type | (MARKER if first else 0)
+        packet = HEADER.pack(PLAIN, second, self._sequence, self._timestamp, self.announce()) + payload
+        self.packets += 1
+        self.octets += len(packet) - HEADER_LENGTH
+        if self.protector is not None:
+            self.send_protected(packet)
+            return
+        try:
+            self.socket.sendto(packet, destination)
+        except OSError:
+            self.dropped += 1
+
+    def send_protected(self, packet: bytes) -> None:
+        """
+        Send a packet as SRTP.
+        """
+        protector, destination = self.protector, self.destination
+        if protector is None or destination is None:
+            return
+        protected = protector.rtp(packet)
+        if protected is None:
+            self.dropped += 1
+            return
+        try:
+            self.socket.sendto(protected, destination)
+        except OSError:
+            self.dropped += 1
+
+    def _next_timestamp(self, now: float) -> int:
+        gone = max(FRAME, now - self._time)
+        return (self._timestamp + int(gone * self.clock_rate)) & 0xFFFFFFFF

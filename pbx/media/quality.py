@@ -1,0 +1,81 @@
+"""
+How well a leg's sound came through, in both directions.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import attrs
+
+from pbx.rtp.emodel import mos, r_factor
+
+PACKET_MS: Final = 20.0
+"""What putting sound into packets takes, in milliseconds."""
+
+LEAST_BUFFER_MS: Final = 20.0
+"""What a jitter buffer holds back at least."""
+
+
+@attrs.frozen
+class LegQuality:
+    """
+    What was received from a leg's peer (``in``), and what the peer said of what we sent (``out``).
+
+    Attributes:
+        codec: Encoding name, empty when none was agreed.
+        packets_in: RTP packets received.
+        packets_out: RTP packets sent.
+        bytes_in: Bytes of those received, with RTP headers.
+        bytes_out: Payload bytes of those sent.
+        lost_in: Packets that the peer sent and we did not get.
+        lost_out: Packets that we sent and the peer says it did not get; ``None`` while it said nothing.
+        loss_percent: ``lost_in`` in percent of what was expected.
+        loss_percent_out: ``lost_out`` in percent of what was sent.
+        jitter_ms: Interarrival jitter of what we received (RFC 3550 A.8).
+        jitter_ms_out: The same at the peer.
+        rtt_ms: Round-trip time to the peer by RTCP.
+        r_factor: The worse direction's transmission rating (ITU-T G.107); ``None`` when nothing came or was reported.
+        mos: That as a mean opinion score.
+    """
+
+    codec: str = ""
+    packets_in: int = 0
+    packets_out: int = 0
+    bytes_in: int = 0
+    bytes_out: int = 0
+    lost_in: int = 0
+    lost_out: int | None = None
+    loss_percent: float = 0.0
+    loss_percent_out: float | None = None
+    jitter_ms: float = 0.0
+    jitter_ms_out: float | None = None
+    rtt_ms: float | None = None
+    r_factor: float | None = None
+    mos: float | None = None
+
+    def as_dict(self) -> dict[str, str | int | float | None]:
+        """
+        The figures by name, rounded to what they are good for.
+        """
+        return {
+            name: round(value, 2) if isinstance(value, float) else value for name, value in attrs.asdict(self).items()
+        }
+
+    def rated(self) -> LegQuality:
+        """
+        The same with R and MOS reckoned from the rest.
+        """
+        ratings = []
+        if self.packets_in:
+            ratings.append(self._rating(self.loss_percent, self.jitter_ms))
+        if self.loss_percent_out is not None:
+            ratings.append(self._rating(self.loss_percent_out, self.jitter_ms_out or 0.0))
+        if not ratings:
+            return self
+        r = min(ratings)
+        return attrs.evolve(self, r_factor=r, mos=mos(r))
+
+    def _rating(self, loss_percent: float, jitter_ms: float) -> float:
+        buffer = max(LEAST_BUFFER_MS, 2 * jitter_ms)
+        return r_factor(self.codec, loss_percent, (self.rtt_ms or 0.0) / 2 + PACKET_MS + buffer)
