@@ -226,11 +226,11 @@ class Stream:
 
     def loseConnection(self) -> None:
         """
-        Close when what was written is on its way and no producer is left.
+        Close when what was written is on its way, as Twisted does: a paused producer is first let go on.
         """
         if self.connected and not self.disconnecting:
             self.disconnecting = True
-            if self.producer is None:
+            if not self._producer_paused:
                 self._close()
 
     def loseWriteConnection(self) -> None:  # noqa: N802
@@ -261,8 +261,10 @@ class Stream:
         Tell it no more.
         """
         self.producer = None
-        if self.connected and self.disconnecting:
-            self._close()
+        if self._producer_paused:
+            self._producer_paused = False
+            if self.connected and self.disconnecting:
+                self._close()
 
     def pauseProducing(self) -> None:
         """
@@ -355,3 +357,5 @@ class Stream:
         if self._producer_paused and self.unread <= BUFFER // 2 and self.producer is not None:
             self._producer_paused = False
             self.producer.resumeProducing()
+            if self.disconnecting:
+                self._close()

@@ -76,14 +76,14 @@ class ServerCertificate:
             key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(self._key), b"")
         except (crypto.Error, ValueError, TypeError) as error:
             raise CertificateError(f"{self._key}: not a PEM private key without passphrase") from error
-        context: SSL.Context = CertificateOptions(
+        options = CertificateOptions(
             privateKey=key,
             certificate=chain[0],
             extraCertChain=chain[1:],
             insecurelyLowerMinimumTo=TLSVersion.TLSv1_2,
-        ).getContext()
+        )
         try:
-            context.check_privatekey()
+            context: SSL.Context = options.getContext()
         except SSL.Error as error:
             raise CertificateError(f"{self._key}: not the key of {self._certificate}") from error
         return context
