@@ -112,6 +112,18 @@ class AudioTests(SynchronousTestCase):
             ),
         )
 
+    def test_static_types(self) -> None:
+        """
+        The table is that of RFC 3551 6, with the type 2 of before it.
+        """
+        table = (
+            "0 PCMU/8000, 2 G726-32/8000, 3 GSM/8000, 4 G723/8000, 5 DVI4/8000, 6 DVI4/16000, 7 LPC/8000, 8 PCMA/8000, "
+            "9 G722/8000, 10 L16/44100/2, 11 L16/44100, 12 QCELP/8000, 13 CN/8000, 14 MPA/90000, 15 G728/8000, "
+            "16 DVI4/11025, 17 DVI4/22050, 18 G729/8000"
+        )
+        found = audio_in("m=audio 4000 RTP/AVP " + " ".join(str(number) for number in range(35)))
+        self.assertEqual(", ".join(item.rtpmap for item in found.formats), table)
+
     def test_rtpmaps(self) -> None:
         """
         An rtpmap counts even for a static type; one that can't be read counts as none.
@@ -123,7 +135,7 @@ class AudioTests(SynchronousTestCase):
             "a=rtpmap:96 opus/48000/2",
             "a=fmtp:96 useinbandfec=1; maxaveragebitrate=64000",
             "a=rtpmap:97 L16/0",
-            "a=rtpmap:98 L16/999999",
+            "a=rtpmap:98 L16/384001",
             "a=rtpmap:99 " + "x" * (audio.MAX_NAME + 1) + "/8000",
             "a=rtpmap",
             "a=fmtp",
@@ -221,7 +233,21 @@ class AudioTests(SynchronousTestCase):
         self.assertFalse(audio_in(line).rtcp_mux)
         self.assertTrue(audio_in(line, "a=rtcp-mux").rtcp_mux)
         self.assertEqual(Audio("192.0.2.1", 4000).rtcp_port, 4001)
+        self.assertEqual(Audio("192.0.2.1", 65_535).rtcp_port, 65_535)
+        self.assertEqual(audio_in(line, "a=rtcp:65535").rtcp_port, 65_535)
+        self.assertEqual(audio_in(line, "a=rtcp:000080").rtcp_port, 4001)
         self.assertEqual(Audio("192.0.2.1", 4000).rtcp_host, "192.0.2.1")
+
+    def test_defaults(self) -> None:
+        """
+        What is not said is the usual: plain RTP both ways, no key identifier.
+        """
+        found = Audio("192.0.2.1", 4000)
+        self.assertEqual(found, audio_in("m=audio 4000 RTP/AVP 99"))
+        self.assertFalse(found.rtcp_mux)
+        self.assertFalse(found.held_by_address)
+        self.assertEqual(found.index, 0)
+        self.assertEqual((Crypto(1, SUITE, b"").mki, Crypto(1, SUITE, b"").mki_length), (0, 0))
 
     def test_ptime(self) -> None:
         """
@@ -313,9 +339,23 @@ class CryptoTests(SynchronousTestCase):
         """
         Keys of other lengths are read with their suites, with or without padding.
         """
-        longer = "A" * 62
         for padding in ("==", ""):
-            self.assertEqual(len(Crypto.parse(f"1 AES_256_CM_HMAC_SHA1_80 inline:{longer}{padding}").key_salt), 46)
+            found = Crypto.parse(f"1 AES_256_CM_HMAC_SHA1_80 inline:{'A' * 62}{padding}")
+            self.assertEqual(len(found.key_salt), 46)
+        for suite, length in (
+            ("AES_CM_128_HMAC_SHA1_80", 30),
+            ("AES_CM_128_HMAC_SHA1_32", 30),
+            ("F8_128_HMAC_SHA1_80", 30),
+            ("AES_192_CM_HMAC_SHA1_80", 38),
+            ("AES_192_CM_HMAC_SHA1_32", 38),
+            ("AES_256_CM_HMAC_SHA1_80", 46),
+            ("AES_256_CM_HMAC_SHA1_32", 46),
+            ("AEAD_AES_128_GCM", 28),
+            ("AEAD_AES_256_GCM", 44),
+            ("OF_TOMORROW", 12),
+        ):
+            crypto = Crypto(1, suite, bytes(length))
+            self.assertEqual(Crypto.parse(str(crypto)), crypto)
         self.assertRaises(SDPError, Crypto.parse, f"1 AES_256_CM_HMAC_SHA1_80 inline:{KEY}")
 
     def test_limit(self) -> None:

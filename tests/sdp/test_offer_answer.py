@@ -65,6 +65,14 @@ class MakeOfferTests(SynchronousTestCase):
         )
         self.assertIn(b"o=- 7 1 IN IP6 2001:db8::1\r\n", offer.to_bytes())
 
+    def test_rtcp_where_it_is_expected(self) -> None:
+        """
+        The port after that of RTP goes without saying.
+        """
+        for port, said in ((None, None), (20_001, None), (20_002, "20002"), (20_000, "20000")):
+            offer = make_offer(attrs.evolve(HERE, rtcp_port=port), [PCMU], session_id=7, version=1)
+            self.assertEqual(offer.media[0].attribute("rtcp"), said)
+
     def test_media_lines_keep_their_places(self) -> None:
         """
         A later offer has all lines of the description before it, the audio where it was.

@@ -102,6 +102,21 @@ class SessionDescriptionTests(SynchronousTestCase):
             self.refuse(SMALL.replace(b"4000", port), "m=")
         self.refuse(SMALL.replace(b"4000", b"4000/"), "number of ports")
 
+    def test_ports(self) -> None:
+        """
+        Ports are 0 to 65535.
+        """
+        for port in (0, 1, 65_535):
+            found = SessionDescription.parse(SMALL.replace(b"4000", str(port).encode()))
+            self.assertEqual(found.media[0].port, port)
+
+    def test_connection_to_a_host(self) -> None:
+        """
+        The family follows from the address.
+        """
+        self.assertEqual(str(Connection.to("192.0.2.1")), "IN IP4 192.0.2.1")
+        self.assertEqual(str(Connection.to("2001:db8::1")), "IN IP6 2001:db8::1")
+
     def test_limits(self) -> None:
         """
         What is at a limit is read, what is beyond is refused.
@@ -116,6 +131,10 @@ class SessionDescriptionTests(SynchronousTestCase):
         formats = SMALL.rstrip() + b" 9" * (session.MAX_FORMATS - 2)
         SessionDescription.parse(formats)
         self.refuse(formats + b" 9", "formats")
+        room = session.MAX_BYTES - len(SMALL)
+        full = (b"a=" + b"x" * 1_020 + b"\r\n") * (room // 1_024) + b"a=" + b"x" * (room % 1_024 - 2)
+        SessionDescription.parse(SMALL + full)
+        self.refuse(SMALL + full + b"x", "bytes")
         long = b"a=" + b"x" * 1_998 + b"\r\n"
         self.refuse(SMALL + long * 17, "bytes")
 
