@@ -1,0 +1,214 @@
+"""
+The exchange on a network in memory, in virtual time: everything from the sockets to the records, and no database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from zope.interface import implementer
+
+from pbx.calls.call import CallSettings
+from pbx.calls.record import IRecords, Recorder
+from pbx.calls.switchboard import Switchboard
+from pbx.calls.trace import CallTrace
+from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
+from pbx.directory.directory import Directory
+from pbx.directory.extension import Extension
+from pbx.media.engine import InProcessEngine
+from pbx.media.poller import IRtpPoller
+from pbx.media.settings import MediaSettings
+from pbx.registrar.authenticator import Authenticator, AuthenticatorSettings
+from pbx.registrar.location import IBindingStore, Location
+from pbx.registrar.nonces import Nonces
+from pbx.registrar.registrar import Registrar, RegistrarSettings
+from pbx.sip.digest import ha1
+from pbx.tasks import Tasks
+from pbx.transaction.layer import TransactionLayer
+from pbx.transaction.limits import Limits
+from pbx.transaction.timers import Timers
+from pbx.transport.guard import Guard, GuardSettings
+from pbx.transport.layer import TransportLayer
+from pbx.transport.settings import TransportSettings
+from tests.network import Network
+
+REALM = "pbx-test"
+ADDRESS = "10.0.0.1"
+
+
+def password(number: str) -> str:
+    """
+    The password of an extension.
+    """
+    return f"secret of {number}"
+
+
+@implementer(IRecords, IBindingStore)
+class Kept:
+    """
+    What would be stored.
+
+    Attributes:
+        records: The CDRs in order.
+        bindings: The rows of each extension.
+    """
+
+    def __init__(self) -> None:
+        self.records: list[dict[str, Any]] = []
+        self.bindings: dict[str, list[dict[str, Any]]] = {}
+
+    def add(self, record: dict[str, Any]) -> None:
+        """
+        Keep a record.
+        """
+        self.records.append(record)
+
+    def save(self, aor: str, rows: list[dict[str, Any]]) -> None:
+        """
+        Keep bindings.
+        """
+        self.bindings[aor] = rows
+
+
+@implementer(IRtpPoller)
+class MemoryPoller:
+    """
+    Reads a socket of the network as soon as something has come.
+    """
+
+    def __init__(self, network: Network) -> None:
+        self._clock = network.clock
+
+    def add(self, sock: Any, readable: Any) -> None:
+        """
+        Watch a socket.
+        """
+
+        def arrived() -> None:
+            while sock.fileno() >= 0 and sock.arrivals and sock.on_readable is not None:
+                readable(self._clock.seconds())
+
+        sock.on_readable = arrived
+
+    def remove(self, sock: Any) -> None:
+        """
+        Watch it no longer.
+        """
+        sock.on_readable = None
+
+    def stop(self) -> None:
+        """
+        Nothing is left to do.
+        """
+
+
+class MemoryExchange:
+    """
+    An exchange at 10.0.0.1, with the extensions 1001 to 1009.
+
+    Args:
+        network: The network it is on.
+        media: Its media settings.
+        calls: Its call settings.
+        extensions: The numbers there are.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        *,
+        media: MediaSettings | None = None,
+        calls: CallSettings | None = None,
+        registrar: RegistrarSettings | None = None,
+        authenticator: AuthenticatorSettings | None = None,
+        agent: UserAgentSettings | None = None,
+        address: str = ADDRESS,
+        extensions: tuple[str, ...] = tuple(f"100{n}" for n in range(1, 10)),
+    ) -> None:
+        self.network = network
+        self.address = address
+        self.clock = network.clock
+        self.wall_offset = 1_700_000_000.0
+        self.kept = Kept()
+        self.tasks = Tasks()
+        reactor = network.reactor(address)
+        self.directory = Directory(
+            Extension(
+                number=number, name=f"Phone {number}",
+                digests={a: ha1(number, REALM, password(number), a) for a in ("MD5", "SHA-256")},
+            )
+            for number in extensions
+        )
+        self.guard = Guard(reactor, GuardSettings())
+        self.trace = CallTrace(self.wall)
+        settings = TransportSettings(sip_hosts=(address,), sip_port=5060)
+        self.transport = TransportLayer(reactor, settings, self.guard, self.trace)
+        timers = Timers()
+        self.transactions = TransactionLayer(reactor, timers, self.transport, Limits())
+        self.transport.receiver = self.transactions
+        self.core = UserAgentCore(reactor, timers, self.transactions, self.tasks, agent or UserAgentSettings())
+        self.engine = InProcessEngine(
+            reactor, media or MediaSettings(port_range_start=20_000, port_range_end=20_999),
+            MemoryPoller(network), open_socket=self._open_socket,
+        )
+        self.location = Location(reactor, self.wall, self.kept)
+        self.guard.has_registration = self.location.registered_from
+        self.authenticator = Authenticator(
+            self.directory, REALM, Nonces(reactor), self.guard, authenticator or AuthenticatorSettings()
+        )
+        self.registrar = Registrar(reactor, self.location, registrar or RegistrarSettings())
+        self.switchboard = Switchboard(
+            self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
+            self.wall, calls or CallSettings(),
+        )
+        self.recorder = Recorder(self.kept)
+        self.switchboard.on_event(self.recorder.event)
+        self.transport.start()
+        self.location.start()
+        self.switchboard.start()
+
+    def wall(self) -> float:
+        """
+        The wall clock; move it by :attr:`wall_offset`.
+        """
+        return self.wall_offset + self.clock.seconds()
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        """
+        The CDRs so far.
+        """
+        return self.kept.records
+
+    def left(self) -> dict[str, int]:
+        """
+        What is there that should be gone when no call is: sessions, dialogs, INVITEs, calls, open records, tasks.
+        """
+        return {
+            "media": self.engine.sessions,
+            "dialogs": len(self.core.dialogs),
+            "invites": len(self.core.invites),
+            "calls": len(self.switchboard.calls),
+            "records": len(self.recorder),
+            "transactions": self.transactions.active,
+            "tasks": len(self.tasks),
+        }
+
+    def stop(self) -> None:
+        """
+        Stop, and let the network run until nothing moves.
+        """
+        self.switchboard.stop()
+        self.network.advance(1)
+        self.location.stop()
+        self.engine.stop()
+        ended: list[Deferred[Any]] = [self.transactions.stop(), self.transport.stop(), self.tasks.stop()]
+        self.network.advance(1)
+        for deferred in ended:
+            deferred.addErrback(lambda failure: failure.raiseException())
+
+    def _open_socket(self, host: str, port: int, dscp: int) -> Any:
+        sock = self.network.socket(host)
+        sock.bind((host, port))
+        return sock
