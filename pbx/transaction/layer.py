@@ -114,13 +114,13 @@ class TransactionLayer:
         self._stopped = True
         for reception in self._servers.values():
             reception.forget()
+            self.authenticated(reception)
         for transaction in self._clients.values():
             transaction.forget()
         for flow in self._awaited:
             flow.off_close(self._flow_closed)
         for table in (self._servers, self._clients, self._merging, self._awaited, self._waiting):
             table.clear()
-        self.timer_queue.clear()
         self.wheel.stop()
         return self.tasks.stop()
 

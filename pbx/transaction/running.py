@@ -98,8 +98,6 @@ class Running(Generic[M]):
         """
         An exact timer has fired.
         """
-        if self._timers is not None:
-            self._timers.pop(name, None)
         if name in RESENDS:
             self._layer.counters.retransmissions_sent += 1
         self.carry_out(self.machine.timer_fired(name))

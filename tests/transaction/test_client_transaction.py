@@ -123,6 +123,7 @@ class ClientTests(StageTests):
         transaction = self.layer.request(outgoing("INVITE", "<sip:edge.example;lr>"), self.flow, self.caller)
         sent = self.flow.take()[0]
         transaction.cancel('SIP;cause=200;text="Call completed elsewhere"')
+        transaction.cancel("SIP;cause=487")
         self.assertEqual(self.flow.take(), [])
         self.answer(sent, 180)
         (cancel,) = self.flow.take()
@@ -187,6 +188,7 @@ class ClientTests(StageTests):
         self.answer(sent, 487)
         self.assertEqual(statuses(self.flow.take()), ["ACK"])
         self.assertEqual(self.caller.heard, ["timed out"])
+        self.assertEqual(self.core.strays, [])
 
     def test_unreachable_phone_answers_after_all(self) -> None:
         """
@@ -217,6 +219,7 @@ class ClientTests(StageTests):
         self.layer.request(outgoing("OPTIONS"), self.flow, self.caller)
         self.assertTrue(self.flow.watched)
         self.flow.close()
+        self.assertEqual(len(self.layer.timer_queue), 0)
         self.assertEqual(self.caller.heard, ["failed: connection closed"] * 2)
         self.assertEqual(transaction.state, "terminated")
         self.assertEqual(self.layer.counters.transport_failures, 2)
@@ -269,16 +272,17 @@ class ClientTests(StageTests):
         """
         self.tcp()
         udp = Wire()
-        for flow in (self.flow, udp):
+        for number, flow in enumerate((self.flow, udp)):
             self.layer.request(outgoing("INVITE"), flow, self.caller)
             self.layer.request(outgoing("OPTIONS"), flow, self.caller, timeout=4)
-            self.layer.message_received(request(branch="z9hG4bKa"), flow)
-            self.layer.message_received(request("OPTIONS", branch="z9hG4bKb"), flow)
+            self.layer.message_received(request(branch=f"z9hG4bKa{number}"), flow)
+            self.layer.message_received(request("OPTIONS", branch=f"z9hG4bKb{number}"), flow)
         transaction = self.core.requests[0][0]
         self.core.requests[-1][0].respond(response_to(self.core.requests[-1][1], 200))
         self.successResultOf(self.layer.stop())
         self.assertEqual(self.layer.active, 0)
         self.assertEqual(self.stage.clock.getDelayedCalls(), [])
+        self.assertFalse(self.flow.watched)
         self.flow.close()
         self.layer.message_received(request(branch="z9hG4bKc"), udp)
         transaction.respond(response_to(transaction.request, 200))

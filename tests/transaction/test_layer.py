@@ -106,10 +106,18 @@ class LimitTests(StageTests):
             self.come("REGISTER")
         self.assertEqual(self.layer.active, 2)
         self.assertEqual(self.layer.counters.evicted, 1)
-        self.receive(request("REGISTER", "z9hG4bK2", Call_ID="call-2"))
-        self.assertEqual(len(self.core.requests), 3)
+        # The second in line is the next to go: what it held goes with it.
+        second = next(iter(self.layer._waiting))
+        self.come("INVITE")
+        self.assertEqual((second.machine.state, second.machine.data), ("terminated", b""))
+        self.come("REGISTER")
+        self.come("REGISTER")
+        self.assertEqual(len(self.layer.timer_queue), 0)
+        self.core.requests.clear()
+        self.receive(request("REGISTER", "z9hG4bK6", Call_ID="call-6"))
+        self.assertEqual(len(self.core.requests), 0)
         self.receive(request("REGISTER", "z9hG4bK1", Call_ID="call-1"))
-        self.assertEqual(len(self.core.requests), 4)
+        self.assertEqual(len(self.core.requests), 1)
 
     def test_challenge_of_a_stranger_is_sent_once(self) -> None:
         """
@@ -119,6 +127,30 @@ class LimitTests(StageTests):
         self.receive(request())
         self.stage.wait(10)
         self.assertEqual(len(self.flow.sent), 1)
+
+    def test_challenge_of_a_friend_is_resent(self) -> None:
+        """
+        For a sender who is known it is a refusal like any other.
+        """
+        self.receive(request())
+        transaction, invite = self.core.requests[0]
+        transaction.authenticated()
+        transaction.respond(response_to(invite, 407))
+        self.stage.wait(1)
+        self.assertEqual(statuses(self.flow.take()), [407, 407])
+
+    def test_waiting_costs_the_reactor_little(self) -> None:
+        """
+        A hundred answered requests wait for their copies with a call or two of the clock between them.
+        """
+        self.core.answer = lambda transaction, message: (
+            transaction.authenticated() or answering(200)(transaction, message)
+        )
+        for _ in range(100):
+            self.stage.clock.advance(0.001)
+            self.come("OPTIONS")
+        self.assertEqual(self.layer.active, 100)
+        self.assertLessEqual(len(self.stage.clock.getDelayedCalls()), 2)
 
 
 class LossyTests(SynchronousTestCase):
