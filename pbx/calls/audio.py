@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pbx.media.srtp import answered_key, offered_keys
-from pbx.sdp.audio import Audio, audio_of
+from pbx.sdp.audio import PLAIN_PROFILES, PROFILES, Audio, audio_of
 from pbx.sdp.mapping import Agreed, agreed, codec_of
 from pbx.sdp.offer_answer import Local, answered_direction, make_answer, make_offer, revised
 from pbx.sdp.session import SDPError, SessionDescription
@@ -183,7 +183,7 @@ class LegAudio:
     def _read(self, sdp: bytes) -> tuple[SessionDescription, Audio]:
         try:
             description = SessionDescription.parse(sdp)
-            audio = audio_of(description)
+            audio = audio_of(description, PROFILES if self._keys_allowed else PLAIN_PROFILES)
         except SDPError as error:
             raise ProtocolError(488, "Not Acceptable Here") from error
         if audio is None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.routing import Failure
     from pbx.dialog.incoming import IncomingInvite
-    from pbx.dialog.session import Ending
+    from pbx.dialog.user import Ending
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.extension import Extension
     from pbx.media.engine import IMediaEngine

@@ -12,6 +12,7 @@ from pbx.calls.audio import LegAudio
 from pbx.calls.leg import ILegOwner, Leg, LegState
 from pbx.dialog.incoming import IIncomingUser
 from pbx.sdp.mapping import DECODABLE, answer_to_caller, codec_of, onward
+from pbx.sdp.offer_answer import choose
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import reason_header
 
@@ -80,7 +81,10 @@ class InboundLeg(Leg):
         """
         What the callee is offered for this caller; empty when the caller has no codec at all.
         """
-        return onward(self.audio.offered_formats if self.audio is not None else None)
+        offered = self.audio.offered_formats if self.audio is not None else None
+        # A caller whose codecs we can't convert gets only what the callee has as well.
+        convertible = offered is not None and codec_of(choose(offered, DECODABLE)) is not None
+        return onward(offered, also=DECODABLE if convertible else ())
 
     def ring(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         """

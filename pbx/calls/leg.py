@@ -11,7 +11,7 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.calls.events import LegAnswered, LegBegan, LegEnded, LegRang
-from pbx.dialog.session import ISessionUser
+from pbx.dialog.user import ISessionUser
 from pbx.sdp.mapping import DECODABLE, Agreed, answer_to_caller, codec_of
 from pbx.sdp.offer_answer import choose
 from pbx.sip.message import ProtocolError
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from pbx.calls.audio import LegAudio
     from pbx.calls.events import CallEvent
-    from pbx.dialog.session import Ending, Session
+    from pbx.dialog.session import Session
+    from pbx.dialog.user import Ending
     from pbx.sip.message import Request
     from pbx.transport.flow import Flow
 

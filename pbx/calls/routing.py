@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.leg import Leg
     from pbx.calls.outbound import CallerIdentity
-    from pbx.dialog.session import Ending
+    from pbx.dialog.user import Ending
     from pbx.dialog.useragent import UserAgentCore
     from pbx.media.engine import IMediaEngine
     from pbx.registrar.binding import Binding

@@ -40,6 +40,7 @@ class Dialog:
         local_cseq: The CSeq number of our last request.
         remote_cseq: The CSeq number of the peer's last request, ``None`` before the first.
         contact: Our own Contact value, angle brackets included.
+        ours: Whether we made the Call-ID, by the INVITE that began it.
     """
 
     call_id: str
@@ -53,6 +54,7 @@ class Dialog:
     local_cseq: int
     remote_cseq: int | None
     contact: str
+    ours: bool
 
     @classmethod
     def of_server(cls, request: Request, local_tag: str, flow: Flow, contact: str) -> Dialog:
@@ -74,6 +76,7 @@ class Dialog:
             local_cseq=0,
             remote_cseq=request.cseq.number,
             contact=contact,
+            ours=False,
         )
 
     @classmethod
@@ -96,6 +99,7 @@ class Dialog:
             local_cseq=request.cseq.number,
             remote_cseq=None,
             contact=contact,
+            ours=True,
         )
 
     @property

@@ -10,7 +10,8 @@ from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.dialog import Dialog
 from pbx.dialog.reliable import ReliableProvisionals
-from pbx.dialog.session import SDP, ISessionUser, Session, timer_answer
+from pbx.dialog.session import SDP, Session
+from pbx.dialog.user import ISessionUser
 from pbx.dialog.useragent import ALLOW, contact_of, new_tag
 from pbx.sip.message import ProtocolError, response_to
 from pbx.sip.multipart import sdp_of
@@ -196,7 +197,7 @@ class IncomingInvite:
         late = self.offer is None and not self._answered_in_prack
         # RFC 3262 5: what was offered and answered in a 1xx and its PRACK is not offered again.
         body = None if self._answered_in_prack else sdp
-        response = self._response(200, (("Allow", ALLOW), *timer_answer(self._agreement), *headers), body)
+        response = self._response(200, (("Allow", ALLOW), *session_timer.fields(self._agreement), *headers), body)
         transaction = self._transaction
         transaction.respond(response)
         wait = Acknowledgement(

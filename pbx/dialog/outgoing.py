@@ -11,7 +11,9 @@ from zope.interface import implementer
 
 from pbx.dialog import session_timer
 from pbx.dialog.dialog import Dialog
-from pbx.dialog.session import ISessionUser, Session, send_ack
+from pbx.dialog.exchange import send_ack
+from pbx.dialog.session import Session
+from pbx.dialog.user import ISessionUser
 from pbx.dialog.useragent import UNHEEDED
 from pbx.sip.message import ParseError, ProtocolError
 from pbx.sip.multipart import sdp_of

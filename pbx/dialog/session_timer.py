@@ -126,6 +126,14 @@ def minimum(message: Message) -> int:
     return max(int(text), MIN_SE) if text.isascii() and text.isdigit() and len(text) < 10 else MIN_SE
 
 
+def fields(agreement: Agreement) -> tuple[tuple[str, str], ...]:
+    """
+    The header fields of a 2xx that tell what was agreed about the session timer (RFC 4028 9).
+    """
+    found: tuple[tuple[str, str], ...] = (("Supported", "timer"), ("Session-Expires", agreement.value))
+    return (*found, ("Require", "timer")) if agreement.required else found
+
+
 class SessionTimer:
     """
     The clock of one session: calls ``refresh`` at half the interval when we refresh, ``expired`` when the peer did not.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall, IReactorTime
 
 INTERVAL = 0.5
-"""Seconds between two measurements: often enough to meet a stall that a caller would hear, too rare to cost anything."""
+"""Seconds between two measurements: often enough to meet a stall that a caller would hear, rare enough to be free."""
 
 WINDOW = 120
 """Measurements looked back upon: one minute."""

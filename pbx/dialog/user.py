@@ -1,0 +1,90 @@
+"""
+Who a session belongs to, and what it is told.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+from zope.interface import Interface
+
+if TYPE_CHECKING:
+    from pbx.sip.message import Request
+
+
+class State(enum.Enum):
+    """
+    Where a session stands.
+    """
+
+    EARLY = "early"
+    UP = "up"
+    ENDING = "ending"
+    ENDED = "ended"
+
+
+@frozen
+class Ending:
+    """
+    Why a session ended.
+
+    Attributes:
+        by_peer: Whether the peer ended it.
+        cause: The cause of ITU-T Q.850.
+        text: The reason in words.
+    """
+
+    by_peer: bool
+    cause: int
+    text: str
+
+
+class OfferRefused(Exception):  # noqa: N818
+    """
+    The peer did not take our offer: the session stays as it was (RFC 3261 14.1).
+
+    Attributes:
+        status: The SIP status: 408 for no answer, 481 when the session is gone.
+    """
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"offer refused with {status}")
+        self.status = status
+
+
+class ISessionUser(Interface):
+    """
+    Who a session belongs to: the leg of a call.
+    """
+
+    def offer_received(sdp: bytes) -> bytes:  # noqa: N805
+        """
+        Answer an offer of the peer; raises :class:`ProtocolError` with the status to refuse it with.
+        """
+
+    def offer_wanted() -> bytes:
+        """
+        Make an offer, for a peer whose INVITE has none.
+        """
+
+    def answer_received(sdp: bytes) -> None:  # noqa: N805
+        """
+        Take the peer's answer to our offer in a response; raises :class:`ProtocolError` when it is of no use.
+        """
+
+    def acknowledged() -> None:
+        """
+        The ACK to our 2xx has come.
+        """
+
+    def ended(ending: Ending) -> None:  # noqa: N805
+        """
+        The session is over, and not because this user ended it.
+        """
+
+    def information_received(request: Request) -> None:  # noqa: N805
+        """
+        An INFO has come (RFC 6086); raises :class:`ProtocolError` to refuse it.
+        """
