@@ -188,6 +188,7 @@ class Database:
         self._started = False
         self._stopping = False
         self._lost_at: float | None = None
+        self._gap = False
         self._quiet: Deferred[None] | None = None
 
     @property
@@ -369,6 +370,8 @@ class Database:
             self._idle.remove(connection)
         if connection is self._listener:
             self._listener = None
+            # What is notified until it listens again is missed.
+            self._gap = True
         if self._stopping:
             if self._quiet is not None and not self._quiet.called and len(self._idle) == len(self._alive):
                 self._quiet.callback(None)
@@ -378,6 +381,7 @@ class Database:
         self._keep_full()
 
     def _lost(self, reason: str) -> None:
+        self._gap = True
         if self._lost_at is None:
             self._lost_at = self._clock.seconds()
             self.log.error("Database not reachable: {reason}; calls go on from memory", reason=reason)
@@ -415,18 +419,24 @@ class Database:
             (await self._connect(lambda _: None)).give_up()
             await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._prepare, self._dsn)
             self._prepare = None
-        renewed = not self._alive
+        if self._listener is None:
+            # First of all: when statements can be run again, notifications are heard again.
+            self._listener = await self._listening()
         while len(self._alive) < self._size:
             connection = await self._connect(self._dead)
             self._alive.add(connection)
             self._release(connection)
-        if self._listener is None:
-            renewed = True
-            self._listener = await self._listening()
-        if renewed and self._lost_at is not None:
+            self._gap_ended()
+        self._gap_ended()
+
+    def _gap_ended(self) -> None:
+        if not self._gap:
+            return
+        self._gap = False
+        if self._lost_at is not None:
             self.log.info("Database reachable again after {s:.1f} s", s=self._clock.seconds() - self._lost_at)
             self._lost_at = None
-        if renewed and self._started:
+        if self._started:
             for callback in self._recovered:
                 self._tasks.start(self._tell(callback), "read again from the database")
 

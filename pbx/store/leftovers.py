@@ -29,7 +29,7 @@ def clear(directory: Path, log: Callable[[str], object], *, patience: float = GO
     Make a database directory free for a new server. Waits: run it in a thread.
 
     Whoever calls this holds the lock that keeps a second exchange out, so a server that still runs here was left alone
-    by one that was killed. It is asked to end; its lock file is removed only when no process of it is left at all, as
+    by one that was killed. It is asked to end; its lock files are removed only when no process of it is left at all, as
     a surviving backend beside a new server would ruin the data.
 
     Args:
@@ -60,7 +60,9 @@ def clear(directory: Path, log: Callable[[str], object], *, patience: float = GO
             f"A database server of an earlier run still holds {directory} (process {alone[0]}) and does not end. "
             f"End it (kill -INT {alone[0]}), then start again."
         )
-    lock.unlink(missing_ok=True)
+    # The socket's lock file as well: a process number in it may be alive again, or be a zombie that nobody collects.
+    for path in (lock, *directory.glob(".s.PGSQL.*")):
+        path.unlink(missing_ok=True)
 
 
 def processes(directory: Path) -> list[int]:
