@@ -87,11 +87,12 @@ def replace_param(params: Params, name: str, value: str | None) -> Params:
     """
     result = []
     done = False
-    for key, old in params:
-        if key != name and key.lower() != name:
-            result.append((key, old))
+    wanted = name.lower()
+    for pair in params:
+        if pair[0] != wanted and pair[0].lower() != wanted:
+            result.append(pair)
         elif not done:
-            result.append((key, value))
+            result.append((name, value))
             done = True
     if not done:
         result.append((name, value))

@@ -208,20 +208,19 @@ class StreamParser:
     """
     The messages of one TCP or TLS connection, whatever the pieces it comes in.
 
-    A message that is malformed inside its frame makes :meth:`feed` raise, and the stream goes on after it; when the
-    frame itself is lost, :attr:`broken` is set and every later call raises.
+    Where a message is malformed, the next one can't be found: nothing more comes out, and the connection must be
+    closed.
 
     Attributes:
-        broken: Whether the frame is lost, so that the connection must be closed.
+        error: What was wrong with the stream; ``None`` as long as it is sound.
     """
 
-    __slots__ = ("_buffer", "_error", "_length", "_max_body", "_max_header", "_message", "_scanned", "broken")
+    __slots__ = ("_buffer", "_length", "_max_body", "_max_header", "_message", "_scanned", "error")
 
     def __init__(self, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> None:
-        self.broken = False
+        self.error: ParseError | None = None
         self._buffer = bytearray()
-        self._error: ParseError | None = None
-        self._message: Request | Response | ParseError | None = None
+        self._message: Request | Response | None = None
         self._length = 0
         self._scanned = 0
         self._max_header = max_header
@@ -238,73 +237,58 @@ class StreamParser:
         The messages that these bytes complete, and the keep-alives between them.
 
         Raises:
-            ParseError: A message is malformed. What came before it has been returned: when that was in the same call,
-                the error waits for the next one, for which ``feed(b"")`` serves.
+            ParseError: The stream is malformed, now or before. When messages come before the malformed one in these
+                bytes, they are returned, :attr:`error` is set, and the next call raises.
         """
-        if self._error is not None:
-            error = self._error
-            if not self.broken:
-                self._error = None
-                self._buffer += data
-            raise error
+        if self.error is not None:
+            raise self.error
         self._buffer += data
         done: list[Request | Response | KeepAlive] = []
         try:
             while (item := self._next()) is not None:
                 done.append(item)
         except ParseError as error:
-            if self.broken:
-                self._buffer.clear()
-                self._error = error
+            self.error = error
+            self._buffer.clear()
             if not done:
                 raise
-            self._error = error
         return done
 
     def _next(self) -> Request | Response | KeepAlive | None:
         buffer = self._buffer
-        if self._message is None:
+        message = self._message
+        if message is None:
             while buffer[:2] == b"\r\n":
                 if buffer[:4] == b"\r\n\r\n":
                     del buffer[:4]
                     return KeepAlive()
-                if len(buffer) < 4 and b"\r\n\r\n".startswith(buffer):
+                if b"\r\n\r\n".startswith(buffer):
                     return None
                 # The pong to a ping of ours, or a stray line break before a message (RFC 3261 7.5).
                 del buffer[:2]
             end = buffer.find(b"\r\n\r\n", self._scanned)
             if (end if end >= 0 else len(buffer)) > self._max_header:
-                raise self._lost(ParseError("Message Too Large", 513))
+                raise ParseError("Message Too Large", 513)
             if end < 0:
                 self._scanned = max(0, len(buffer) - 3)
                 return None
-            self._begin(bytes(buffer[:end]))
+            message = self._begin(bytes(buffer[:end]))
             self._scanned = 0
             del buffer[: end + 4]
         if len(buffer) < self._length:
+            self._message = message
             return None
-        message = self._message
         self._message = None
-        body = bytes(buffer[: self._length])
+        message.body = bytes(buffer[: self._length])
         del buffer[: self._length]
-        if isinstance(message, ParseError):
-            raise message
-        assert message is not None  # noqa: S101
-        message.body = body
         return message
 
-    def _begin(self, head: bytes) -> None:
-        try:
-            message, length = _read_head(head)
-        except ParseError as error:
-            raise self._lost(error) from None
+    def _begin(self, head: bytes) -> Request | Response:
+        message, length = _read_head(head)
         if length is None:
             # RFC 3261 20.14: over a stream it must be there.
-            raise self._lost(ParseError("Missing Content-Length", partial=_answerable(message)))
+            raise ParseError("Missing Content-Length", partial=_answerable(message))
         if length > self._max_body:
-            raise self._lost(ParseError("Message Too Large", 513, _answerable(message)))
-        self._message, self._length = message, length
-
-    def _lost(self, error: ParseError) -> ParseError:
-        self.broken = True
-        return error
+            raise ParseError("Message Too Large", 513, _answerable(message))
+        self._length = length
+        return message
