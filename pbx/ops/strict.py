@@ -107,7 +107,7 @@ def _section(kind: Any) -> type[msgspec.Struct] | None:
 
 
 def _optional_section(kind: Any) -> type[msgspec.Struct] | None:
-    if typing.get_origin(kind) in (types.UnionType, typing.Union):
+    if _is_union(kind):
         for part in typing.get_args(kind):
             if _section(part):
                 return _section(part)
@@ -147,17 +147,23 @@ def _value(kind: Any, raw: object, path: str, mistakes: list[Mistake], reveal: C
     return None
 
 
-def metas(kind: Any) -> list[msgspec.Meta]:
+def _metas(kind: Any) -> list[msgspec.Meta]:
     """
-    What a field's type says of itself besides the type.
+    What a field's type says of itself besides the type; of ``X | None``, what ``X`` says.
     """
     if typing.get_origin(kind) is typing.Annotated:
         return [each for each in typing.get_args(kind)[1:] if isinstance(each, msgspec.Meta)]
+    if _is_union(kind):
+        return [meta for part in typing.get_args(kind) for meta in _metas(part)]
     return []
 
 
+def _is_union(kind: Any) -> bool:
+    return typing.get_origin(kind) in (types.UnionType, typing.Union)
+
+
 def _extra(kind: Any, key: str) -> Any:
-    for meta in metas(kind):
+    for meta in _metas(kind):
         if meta.extra and key in meta.extra:
             return meta.extra[key]
     return None
@@ -177,18 +183,18 @@ def _allowed(kind: Any) -> str:
     """
     What a field takes, in words.
     """
-    for meta in metas(kind):
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if _is_union(kind):
+        return " or ".join(_allowed(each) for each in arguments if each is not msgspec.UnsetType)
+    for meta in _metas(kind):
         if meta.description:
             return meta.description
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
         return _allowed(arguments[0])
     if origin is typing.Literal:
         return "one of " + ", ".join(str(each) for each in arguments)
     if origin is tuple:
         return f"a list, each item {_allowed(arguments[0])}"
-    if origin in (types.UnionType, typing.Union):
-        return " or ".join(_allowed(each) for each in arguments)
     if _section(kind):
         return "a section with keys"
     return _WORDS.get(kind, str(kind))

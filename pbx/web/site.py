@@ -1,0 +1,189 @@
+"""
+The web side put together: what the resources ask for, fetched from the floors below.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from twisted.internet.threads import deferToThreadPool
+from zope.interface import implementer
+
+from pbx.store.database import DatabaseDown, DatabaseTimeout, Duplicate
+from pbx.web.app import WebApp
+from pbx.web.calls import CallRecords, Calls, ICdr, IRegistrations, Registrations
+from pbx.web.extensions import ExtensionExistsError, Extensions, IExtensions
+from pbx.web.first_admin import FirstAdministrator
+from pbx.web.hashing import Argon2
+from pbx.web.identity import LogAudit
+from pbx.web.local_operator import LocalOperator
+from pbx.web.server import WebServer
+from pbx.web.status import Status
+
+if TYPE_CHECKING:
+    import datetime as dt
+    from collections.abc import Callable, Iterable, Sequence
+
+    from pbx.directory.extension import Extension
+    from pbx.registrar.location import Location
+    from pbx.store.cdr import Cdr
+    from pbx.store.extensions import Extensions as StoredExtensions
+    from pbx.store.system import System
+    from pbx.tasks import Tasks
+
+
+@implementer(IExtensions)
+class KeptExtensions:
+    """
+    The extensions of the database as the resource wants them.
+    """
+
+    def __init__(self, stored: StoredExtensions) -> None:
+        self._stored = stored
+
+    async def list(self) -> Sequence[Extension]:
+        """
+        Every extension.
+        """
+        return await self._stored.list()
+
+    async def get(self, number: str) -> Extension | None:
+        """
+        One of them.
+        """
+        return await self._stored.get(number)
+
+    async def add(self, extension: Extension, password: str) -> None:
+        """
+        Keep a new one.
+        """
+        try:
+            await self._stored.add(
+                extension.number,
+                extension.name,
+                password,
+                email=extension.email,
+                allow_external=extension.allow_external,
+                is_admin=extension.is_admin,
+                enabled=extension.enabled,
+            )
+        except Duplicate as error:
+            raise ExtensionExistsError(extension.number) from error
+
+    async def update(self, extension: Extension, password: str | None) -> None:
+        """
+        Change one.
+        """
+        await self._stored.update(
+            extension.number,
+            password=password,
+            name=extension.name,
+            email=extension.email,
+            allow_external=extension.allow_external,
+            is_admin=extension.is_admin,
+            enabled=extension.enabled,
+        )
+
+    async def remove(self, number: str) -> bool:
+        """
+        Forget one.
+        """
+        return await self._stored.remove(number)
+
+
+@implementer(ICdr)
+class KeptRecords:
+    """
+    The call records of the database as the resource wants them.
+    """
+
+    def __init__(self, cdr: Cdr) -> None:
+        self._cdr = cdr
+
+    async def list(
+        self,
+        limit: int,
+        before: dt.datetime | None,
+        caller: str | None,
+        callee: str | None,
+        disposition: str | None,
+    ) -> Sequence[dict[str, Any]]:
+        """
+        The newest first.
+        """
+        return await self._cdr.list(
+            limit=limit,
+            before=None if before is None else before.isoformat(),
+            caller=caller,
+            callee=callee,
+            disposition=disposition,
+        )
+
+
+@implementer(IRegistrations)
+class LiveRegistrations:
+    """
+    The location table as the resource wants it.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def list(self) -> Iterable[dict[str, Any]]:
+        """
+        Every live binding.
+        """
+        return [binding.as_row() for binding in self._location.all()]
+
+
+class WebSite:
+    """
+    Every resource behind one https server.
+
+    Args:
+        reactor: What listens, with its threads.
+        server: Host, port and certificate.
+        exchange: An :class:`~pbx.web.status.IStatus`.
+        switchboard: An :class:`~pbx.web.calls.ICalls`.
+        extensions: The stored extensions.
+        cdr: The stored records; it counts them as well.
+        location: The bindings.
+        system: Where the first administrator is kept.
+        tasks: Where writes run.
+        wall: The wall clock in seconds.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        server: tuple[str, int, Any],
+        *,
+        exchange: Any,
+        switchboard: Any,
+        extensions: StoredExtensions,
+        cdr: Cdr,
+        location: Location,
+        system: System,
+        tasks: Tasks,
+        wall: Callable[[], float],
+    ) -> None:
+        threads = reactor.getThreadPool()
+        audit = LogAudit()
+        self.first = FirstAdministrator(system, Argon2(reactor, threads).hash, wall, audit)
+        resources = (
+            Status(exchange, cdr),
+            Extensions(KeptExtensions(extensions), audit),
+            Calls(switchboard, audit),
+            CallRecords(KeptRecords(cdr)),
+            Registrations(LiveRegistrations(location)),
+            self.first,
+        )
+        local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
+        app = WebApp(
+            [route for resource in resources for route in resource.routes()],
+            local,
+            tasks,
+            unavailable=(DatabaseDown, DatabaseTimeout),
+        )
+        host, port, certificate = server
+        self.server = WebServer(reactor, host, port, certificate, app.resource())
