@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections import Counter
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote_to_bytes
 
 import msgspec
 from twisted.application.service import Service
@@ -14,6 +15,7 @@ from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web import server
+from werkzeug.exceptions import BadHost
 
 from pbx.web.app import HEADERS, shown_path
 from pbx.web.problems import MEDIA_TYPE, Problem
@@ -82,7 +84,7 @@ class Request(server.Request):
         """
         if self._is_too_large:
             self._send(_too_large())
-        elif not _is_utf8(self.path) or not _is_utf8(server.Request.getRequestHostname(self)):
+        elif not _is_utf8(unquote_to_bytes(self.path)) or not _is_utf8(server.Request.getRequestHostname(self)):
             self._send(Problem(HTTPStatus.BAD_REQUEST, "The path or the host name is not UTF-8."))
         else:
             server.Request.process(self)
@@ -91,6 +93,9 @@ class Request(server.Request):
         """
         An error that no route has treated.
         """
+        if reason.check(BadHost):
+            self._send(Problem(HTTPStatus.BAD_REQUEST, "The Host header is not a host name."))
+            return reason
         self._log.failure("{path} failed", failure=reason, path=shown_path(self))
         self._send(Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "Something in the exchange failed; its log says what."))
         return reason
