@@ -13,9 +13,11 @@ from pathlib import Path
 from attrs import frozen
 
 from tests.wire.ports import free_ports
-from tests.wire.process import Child
 
 SCENARIOS = Path(__file__).parent / "sipp"
+
+ENVIRONMENT = {"TERM": "dumb", "PATH": "/usr/bin:/bin"}
+"""What it needs of the environment."""
 
 
 @frozen
@@ -47,14 +49,15 @@ def credentials(user: str, password: str) -> str:
     return f"[authentication username={user} password={password}]"
 
 
-class Scenario:
+class Command:
     """
-    One SIPp at work.
+    One run of SIPp: what to type, and what came of it. Running it is left to whoever has a clock for it.
 
     Attributes:
         host: its address.
         port: its port.
-        directory: where its files are.
+        directory: where its files are; it must be run there.
+        argv: the command.
     """
 
     def __init__(
@@ -102,22 +105,7 @@ class Scenario:
             argv += ["-inf", "callers.csv"]
         if server:
             argv.append(server)
-        self._argv = argv
-
-    def start(self) -> None:
-        """
-        Run it.
-        """
-        self.child = Child(self._argv, cwd=str(self.directory), env={"TERM": "dumb", "PATH": "/usr/bin:/bin"})
-
-    async def outcome(self, within: float = 60) -> Outcome:
-        """
-        What came of it, once it has ended by itself; started now if it was not.
-        """
-        if not hasattr(self, "child"):
-            self.start()
-        status = await self.child.ended(within)
-        return self.counted(status)
+        self.argv = argv
 
     def counted(self, status: int) -> Outcome:
         """
@@ -138,7 +126,7 @@ class Scenario:
                         received += int(value)
         path = self.directory / "errors"
         errors = path.read_text(errors="replace") if path.exists() else ""
-        return Outcome(status, successful, failed, sent, received, errors or self.child.tail(15))
+        return Outcome(status, successful, failed, sent, received, errors)
 
     def _rows(self, name: str) -> list[dict[str, str]]:
         path = self.directory / name
@@ -146,10 +134,3 @@ class Scenario:
             return []
         with path.open() as file:
             return list(csv.DictReader(file, delimiter=";"))
-
-    async def stop(self) -> None:
-        """
-        End it if it still runs.
-        """
-        if hasattr(self, "child"):
-            await self.child.stop(9)

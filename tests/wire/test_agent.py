@@ -9,7 +9,8 @@ import re
 from twisted.trial.unittest import TestCase
 
 from tests.wire.agent import Agent, Message, answer_to, sdp
-from tests.wire.sipp import Scenario, credentials
+from tests.wire.scenario import Scenario
+from tests.wire.sipp import credentials
 
 CHALLENGE = 'Digest realm="r", nonce="n", algorithm=MD5, qop="auth"'
 

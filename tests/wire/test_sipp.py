@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import TestCase
 
-from tests.wire.sipp import Scenario
+from tests.wire.scenario import Scenario
 
 
 class PeersTests(TestCase):
