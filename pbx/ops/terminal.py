@@ -26,7 +26,8 @@ def line(event: LogEvent) -> str:
     An event with ``terminal=True`` stands without anything in front, for the banner.
     """
     if event.get("terminal"):
-        return message(event).replace("\\n", "\n") + "\n"
+        # As it is: it may show a password that was made for whoever sits here, and its indentation.
+        return f"{event.get('line', '')}\n"
     level = level_name(event)
     clock = time.strftime("%H:%M:%S", time.localtime(event.get("log_time", 0.0)))
     return f"{clock} {'' if level == 'INFO' else level + ' '}{message(event)}\n"

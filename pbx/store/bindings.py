@@ -10,7 +10,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
+from zope.interface import implementer
 
+from pbx.registrar.location import IBindingStore
 from pbx.store.database import Database, DatabaseError, Rejected
 from pbx.store.jsonb import document
 from pbx.store.worker import Worker
@@ -39,6 +41,7 @@ WRITE = """
 """
 
 
+@implementer(IBindingStore)
 class Bindings:
     """
     The stored bindings, and the ones that wait to be stored.

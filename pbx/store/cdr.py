@@ -9,7 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.threads import deferToThreadPool
+from zope.interface import implementer
 
+from pbx.calls.record import IRecords
 from pbx.store.jsonb import document
 from pbx.store.outbox import Outbox
 from pbx.store.spool import Spool
@@ -56,6 +58,7 @@ STATISTICS = """
 """
 
 
+@implementer(IRecords)
 class Cdr:
     """
     The call records: those in the database, and those on their way there.

@@ -65,10 +65,9 @@ Number = Annotated[str, Meta(pattern=r"^[0-9]{2,15}\Z", description="2 to 15 dig
 Name = Annotated[
     str, Meta(min_length=1, max_length=100, description="text of 1 to 100 characters", extra={"check": printable})
 ]
-Email = Annotated[
-    str | None,
-    Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address, or null"),
-]
+Email = (
+    Annotated[str, Meta(max_length=254, pattern=r"^[^@\s]+@[^@\s]+\Z", description="an email address, or null")] | None
+)
 Password = Annotated[str, Meta(description="text of at least 12 characters", extra={"secret": True})]
 
 

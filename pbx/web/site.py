@@ -107,17 +107,18 @@ class KeptRecords:
         caller: str | None,
         callee: str | None,
         disposition: str | None,
-    ) -> Sequence[dict[str, Any]]:
+    ) -> list[dict[str, Any]]:
         """
         The newest first.
         """
-        return await self._cdr.list(
+        records = await self._cdr.list(
             limit=limit,
             before=None if before is None else before.isoformat(),
             caller=caller,
             callee=callee,
             disposition=disposition,
         )
+        return [*records]
 
 
 @implementer(IRegistrations)
