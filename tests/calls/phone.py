@@ -5,7 +5,7 @@ A telephone for tests in virtual time: it does what it is told, and remembers wh
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from twisted.internet.protocol import DatagramProtocol
@@ -43,8 +43,13 @@ class Phone(DatagramProtocol):
 
     Attributes:
         received: Everything it was sent, in order.
+        times: When each of them came.
         media: The RTP packets it was sent, if :meth:`listen_for_media` was called.
+        polite: Whether BYE, CANCEL, OPTIONS and PRACK are answered 200 by themselves, and a cancelled INVITE 487.
+        on_request: Called with each request, besides.
     """
+
+    kind = "UDP"
 
     def __init__(self, network: Network, number: str, address: str, *, secret: str | None = None, port: int = 5060,
                  exchange: str = ADDRESS) -> None:
@@ -55,19 +60,46 @@ class Phone(DatagramProtocol):
         self.secret = password(number) if secret is None else secret
         self.exchange = (exchange, 5060)
         self.received: list[Request | Response] = []
+        self.times: list[float] = []
+        self.polite = False
+        self.on_request: Callable[[Request], None] | None = None
         self.reactor: Any = network.reactor(address)
         self.media_port = 4000
         self.media: list[bytes] = []
         self._rtp: Any = None
-        self.listening = self.reactor.listenUDP(port, self, interface=address, maxPacketSize=65535)
+        self.listening: Any = None
+        self.connect()
 
     # The wire.
 
+    def connect(self) -> None:
+        """
+        Open its port.
+        """
+        self.listening = self.reactor.listenUDP(self.port, self, interface=self.address, maxPacketSize=65535)
+
     def datagramReceived(self, datagram: bytes, addr: Any) -> None:
         """
-        Remember it.
+        Take a message.
         """
-        self.received.append(parse(datagram))
+        if datagram.strip():
+            self.heard(parse(datagram))
+
+    def heard(self, message: Request | Response) -> None:
+        """
+        Remember a message, and answer it where that needs no thought.
+        """
+        self.received.append(message)
+        self.times.append(self.network.clock.seconds())
+        if not isinstance(message, Request):
+            return
+        if self.polite and message.method in ("BYE", "CANCEL", "OPTIONS", "PRACK"):
+            self.send(response_to(message, 200, to_tag=message.to_tag or "callee"))
+            if message.method == "CANCEL":
+                invites = [r for r in self.requests("INVITE") if r.call_id == message.call_id]
+                self.send(response_to(invites[-1], 487, to_tag="callee"))
+        if self.on_request is not None:
+            self.on_request(message)
 
     def send(self, message: Request | Response) -> None:
         """
@@ -87,7 +119,9 @@ class Phone(DatagramProtocol):
         """
         Vanish: nothing is heard of it any more.
         """
-        self.listening.stopListening()
+        if self.listening is not None:
+            self.listening.stopListening()
+            self.listening = None
         if self._rtp is not None:
             self._rtp.close()
 
@@ -129,7 +163,7 @@ class Phone(DatagramProtocol):
         """
         n = next(numbers)
         fields = Headers()
-        fields.add("Via", f"SIP/2.0/UDP {self.address}:{self.port};branch=z9hG4bKt{n};rport")
+        fields.add("Via", f"SIP/2.0/{self.kind} {self.address}:{self.port};branch=z9hG4bKt{n};rport")
         fields.add("Max-Forwards", str(max_forwards))
         fields.add("From", f"<sip:{self.number}@{self.exchange[0]}>;tag={from_tag or f'f{n}'}")
         fields.add("To", to or f"<{uri}>")
@@ -143,16 +177,16 @@ class Phone(DatagramProtocol):
         return Request(method, uri, fields, body)
 
     def credentials(self, request: Request, challenge: Response, *, secret: str | None = None,
-                    user: str | None = None) -> Request:
+                    user: str | None = None, nc: int = 1) -> Request:
         """
         The same request with an answer to a challenge: a new branch, the next CSeq.
         """
         asked = Challenge.parse(challenge.headers.get("WWW-Authenticate") or "")
-        given = answer(asked, user or self.number, method=request.method, uri=request.uri, nc=1, cnonce="c",
+        given = answer(asked, user or self.number, method=request.method, uri=request.uri, nc=nc, cnonce="c",
                        password=self.secret if secret is None else secret)
         again = request.headers.copy()
         n = next(numbers)
-        again.set("Via", f"SIP/2.0/UDP {self.address}:{self.port};branch=z9hG4bKt{n};rport")
+        again.set("Via", f"SIP/2.0/{self.kind} {self.address}:{self.port};branch=z9hG4bKt{n};rport")
         again.set("CSeq", f"{request.cseq.number + 1} {request.method}")
         again.set("Authorization", str(given))
         return Request(request.method, request.uri, again, request.body)
@@ -204,7 +238,16 @@ class Phone(DatagramProtocol):
         """
         Answer a request.
         """
-        response = response_to(request, status, to_tag=tag)
+        response = self.answer(request, status, tag=tag, body=body, headers=headers)
+        self.network.advance(0.01)
+        return response
+
+    def answer(self, request: Request, status: int, *, tag: str = "callee", body: bytes = b"",
+               headers: Iterable[tuple[str, str]] = ()) -> Response:
+        """
+        Answer a request, and let no time pass.
+        """
+        response = response_to(request, status, to_tag=request.to_tag or tag)
         if status < 300 and request.method in ("INVITE", "UPDATE"):
             response.headers.add("Contact", f"<{self.contact}>")
         for name, value in headers:
@@ -213,7 +256,6 @@ class Phone(DatagramProtocol):
             response.headers.add("Content-Type", "application/sdp")
             response.body = body
         self.send(response)
-        self.network.advance(0.01)
         return response
 
     def acknowledge_refusal(self, invite: Request, response: Response) -> None:
