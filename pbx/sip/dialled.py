@@ -11,7 +11,7 @@ from urllib.parse import unquote
 if TYPE_CHECKING:
     from pbx.sip.uri import URI
 
-_looks_dialled = re.compile(r"[0-9+*#().\- ]*[0-9*#][0-9+*#().\- ]*").fullmatch
+_looks_dialled = re.compile(r"[0-9+*#().\- ]+").fullmatch
 _SEPARATORS = str.maketrans("", "", "-.() ")
 """RFC 3966 5.1.1: visual separators; the blank comes from phone books (``%20``)."""
 
@@ -38,5 +38,5 @@ def dialled_number(uri: URI) -> str:
             return user
         user = plain
     if uri.scheme == "tel" or _looks_dialled(user) is not None or uri.param("user") == "phone":
-        return user.translate(_SEPARATORS)
+        return user.translate(_SEPARATORS) or user
     return user

@@ -25,8 +25,10 @@ _parameter = re.compile(
     r";[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]*"
     r"""(?:=[ \t]*("(?:[^"\\]|\\.)*"|[^\x00-\x20\x7f;,"<>\\]+)[ \t]*)?"""
 ).match
-# What nearly all of them look like: no blanks, no quotes.
-_plain_parameters = re.compile(r"""(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[^\x00-\x20\x7f;,"<>\\]+)?)*""").fullmatch
+PLAIN_PARAMS = r"""(?:;[A-Za-z0-9\-.!%*_+`'~]+(?:=[^\x00-\x20\x7f;,"<>\\]+)?)*"""
+"""A pattern of what nearly all parameters look like: no blanks, no quotes."""
+
+_plain_parameters = re.compile(PLAIN_PARAMS).fullmatch
 _plain_parameter = re.compile(r";([^;=]+)=?([^;]*)").findall
 _quoted = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match
 _list_item = re.compile(r'(?:[^",<]|"(?:[^"\\]|\\.)*"|<[^>]*>)*', re.DOTALL).match
@@ -48,7 +50,7 @@ def parse_params(text: str, what: str) -> Params:
     if not text:
         return ()
     if _plain_parameters(text) is not None:
-        return tuple([(name, value or None) for name, value in _plain_parameter(text)])
+        return split_plain_params(text)
     params: list[tuple[str, str | None]] = []
     at, end = 0, len(text)
     while at < end:
@@ -58,6 +60,13 @@ def parse_params(text: str, what: str) -> Params:
         params.append((found[1], found[2]))
         at = found.end()
     return tuple(params)
+
+
+def split_plain_params(text: str) -> Params:
+    """
+    Parameters from text already known to hold only such without blanks and quotes.
+    """
+    return tuple([(name, value or None) for name, value in _plain_parameter(text)])
 
 
 def format_params(params: Params) -> str:

@@ -143,7 +143,7 @@ def parse_host(text: str, what: str = "URI") -> str:
         ParseError: It is none of these.
     """
     if text[:1] == "[" and text[-1:] == "]":
-        address = _ipv6(text[1:-1])
+        address = _ipv6(text[1:-1]) if len(text) <= 64 else None
         if address is not None:
             return address
     elif is_host(text) is not None:

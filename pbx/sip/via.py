@@ -9,13 +9,27 @@ import re
 from attrs import frozen
 
 from pbx.sip.error import ParseError
-from pbx.sip.grammar import Params, find_param, format_params, number, parse_params, replace_param
+from pbx.sip.grammar import (
+    PLAIN_PARAMS,
+    Params,
+    find_param,
+    format_params,
+    number,
+    parse_params,
+    replace_param,
+    split_plain_params,
+)
 from pbx.sip.uri import parse_host
 
 _via = re.compile(
     r"[Ss][Ii][Pp][ \t]*/[ \t]*2\.0[ \t]*/[ \t]*([A-Za-z0-9\-.!%*_+`'~]+)[ \t]+"
     r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._\-]+)[ \t]*(?::[ \t]*([0-9]+)[ \t]*)?"
 ).match
+
+# What nearly every phone sends, read in one step. A port of five digits may be too great, and is looked at closer.
+_usual = re.compile(
+    r"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([A-Za-z0-9._\-]+)(?::([0-9]{1,4}|[1-5][0-9]{4}))?(" + PLAIN_PARAMS + ")"
+).fullmatch
 
 
 @frozen(slots=True)
@@ -43,6 +57,9 @@ class Via:
         Raises:
             ParseError: It is none.
         """
+        if (usual := _usual(text)) is not None:
+            transport, host, digits, tail = usual.groups()
+            return cls(transport, host, int(digits) if digits else None, split_plain_params(tail))
         found = _via(text)
         if found is None:
             raise ParseError("Malformed Via")

@@ -28,6 +28,7 @@ TABLE = [
     ("sip:10%0D%0A06@pbx", "10%0D%0A06"),
     ("sip:100%@pbx", "100%"),
     ("sip:-.-@pbx", "-.-"),
+    ("sip:+@pbx", "+"),
     ("sip:pbx", ""),
     ("tel:+1-201-555-0123", "+12015550123"),
     ("tel:7042;phone-context=example.com", "7042"),

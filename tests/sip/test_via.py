@@ -25,6 +25,9 @@ class ViaTests(SynchronousTestCase):
             "SIP/2.0/TCP [2001:db8::1]:5060;branch=z9hG4bK-1;received=2001:db8::2;rport=5061",
             "SIP/2.0/UDP host",
             'SIP/2.0/UDP host;x="a;b"',
+            "SIP/2.0/UDP host:65535",
+            "SIP/2.0/UDP host:59999;branch=a",
+            "SIP/2.0/WS df7jal23ls0d.invalid;branch=z9hG4bK56sdasks",
         ):
             self.assertEqual(str(Via.parse(text)), text)
 
