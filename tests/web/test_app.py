@@ -217,10 +217,10 @@ class ProblemTests(AppCase):
         """
         A host name that could be none is no reason to fail, nor to write into the log.
         """
-        for host in ("a b:x:y", "[", "x" * 5000, ""):
-            answer = self.client.ask("GET", "/api/thing", headers={"Host": host})
-            self.assertEqual(answer.status, 200, host[:20])
-        self.assert_problem(self.client.ask("GET", "/api/thing", headers={"Host": "xn--\u00e4"}), 400)
+        for host in ("a b:x:y", "[", ""):
+            self.assertEqual(self.client.ask("GET", "/api/thing", headers={"Host": host}).status, 200, host)
+        for host in ("xn--\u00e4", "x" * 5000):
+            self.assert_problem(self.client.ask("GET", "/api/thing", headers={"Host": host}), 400)
 
 
 class VanishedClientTests(AppCase):

@@ -1,0 +1,152 @@
+"""
+Tests for :mod:`pbx.web.calls` and :mod:`pbx.web.status`.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from pbx.web.calls import CallRecords, Calls, ICalls, ICdr, IRegistrations, Registrations
+from pbx.web.status import IStatistics, IStatus, Status
+from tests.web.client import Client, FakeAudit
+from tests.web.fakes import MemoryCalls, MemoryCdr, MemoryRegistrations, MemoryStatus
+
+
+class FakesTests(SynchronousTestCase):
+    """
+    The fakes of this module.
+    """
+
+    def test_interfaces(self) -> None:
+        """
+        Each does what its resource asks for.
+        """
+        for interface, fake in (
+            (ICalls, MemoryCalls()),
+            (ICdr, MemoryCdr()),
+            (IRegistrations, MemoryRegistrations()),
+            (IStatus, MemoryStatus()),
+            (IStatistics, MemoryStatus()),
+        ):
+            verifyObject(interface, fake)
+
+
+class CallsTests(SynchronousTestCase):
+    """
+    Live calls.
+    """
+
+    def setUp(self) -> None:
+        self.calls, self.audit = MemoryCalls(), FakeAudit()
+        self.client = Client(Calls(self.calls, self.audit).routes())
+
+    def test_list(self) -> None:
+        """
+        Every live call is shown.
+        """
+        self.assertEqual(self.client.ask("GET", "/api/calls").json["calls"][0]["id"], "a1")
+
+    def test_hang_up(self) -> None:
+        """
+        A call can be ended once; then it is 404. The audit record knows who did it.
+        """
+        self.assertEqual(self.client.ask("DELETE", "/api/calls/a1").status, 204)
+        self.assertEqual(self.client.ask("DELETE", "/api/calls/a1").status, 404)
+        self.assertEqual(self.audit.rows, [("local:root", "hang up", "call a1", None, None)])
+
+
+class CallRecordsTests(SynchronousTestCase):
+    """
+    Call records.
+    """
+
+    def setUp(self) -> None:
+        self.cdr = MemoryCdr()
+        self.client = Client(CallRecords(self.cdr).routes())
+
+    def test_defaults(self) -> None:
+        """
+        Without a query the last hundred are shown.
+        """
+        self.assertEqual(self.client.ask("GET", "/api/cdr").json["records"][0]["id"], "r1")
+        self.assertEqual(self.cdr.asked, [(100, None, None, None, None)])
+
+    def test_query(self) -> None:
+        """
+        Number, time, parties and disposition can be asked for; a time without a zone is UTC.
+        """
+        query = "limit=5&before=2026-01-02T15:04:05%2B01:00&caller=1005&callee=1006&disposition=no+answer"
+        self.client.ask("GET", f"/api/cdr?{query}")
+        self.client.ask("GET", "/api/cdr?before=2026-01-02T15:04:05+01:00")
+        self.client.ask("GET", "/api/cdr?before=2026-01-02")
+        zone = dt.timezone(dt.timedelta(hours=1))
+        when = dt.datetime(2026, 1, 2, 15, 4, 5, tzinfo=zone)
+        self.assertEqual(self.cdr.asked[0], (5, when, "1005", "1006", "no answer"))
+        self.assertEqual(self.cdr.asked[1][1], when)
+        self.assertEqual(self.cdr.asked[2][1], dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
+
+    def test_wrong(self) -> None:
+        """
+        A query that makes no sense names its field.
+        """
+        for query, field in (
+            ("limit=0", "limit"),
+            ("limit=1001", "limit"),
+            ("limit=-5", "limit"),
+            ("before=yesterday", "before"),
+            ("disposition=lost", "disposition"),
+            ("caller=%00", "caller"),
+            ("page=2", "page"),
+        ):
+            answer = self.client.ask("GET", f"/api/cdr?{query}")
+            self.assertEqual((answer.status, answer.json.get("field")), (422, field))
+        self.assertEqual(self.cdr.asked, [])
+
+
+class RegistrationsTests(SynchronousTestCase):
+    """
+    Registered phones.
+    """
+
+    def test_list(self) -> None:
+        """
+        Every binding is shown.
+        """
+        client = Client(Registrations(MemoryRegistrations()).routes())
+        self.assertEqual(client.ask("GET", "/api/registrations").json["registrations"][0]["aor"], "1005")
+
+
+class StatusTests(SynchronousTestCase):
+    """
+    How the exchange is.
+    """
+
+    def setUp(self) -> None:
+        self.status = MemoryStatus()
+        self.client = Client(Status(self.status, self.status).routes())
+
+    def test_open(self) -> None:
+        """
+        Whoever watches needs no name: alive, and ready or not, with what is missing.
+        """
+        self.client.identity.name = None
+        self.assertEqual(self.client.ask("GET", "/live").status, 200)
+        self.assertEqual(self.client.ask("GET", "/ready").json["status"], "ready")
+        self.status.checks["database"] = False
+        answer = self.client.ask("GET", "/ready")
+        self.assertEqual((answer.status, answer.json["checks"]["database"]), (503, False))
+        self.assertIn("database", answer.json["detail"])
+        self.assertEqual(self.client.ask("GET", "/live").status, 200)
+
+    def test_closed(self) -> None:
+        """
+        What it does is for administrators.
+        """
+        self.assertEqual(self.client.ask("GET", "/api/status").json, {"version": "0.1.0"})
+        self.assertEqual(self.client.ask("GET", "/api/statistics").json, {"today": {"answered": 3}})
+        self.client.identity.name = None
+        for path in ("/api/status", "/api/statistics"):
+            self.assertEqual(self.client.ask("GET", path).status, 401)
