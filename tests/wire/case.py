@@ -85,15 +85,23 @@ class ExchangeTestCase(TestCase):
 
         return await eventually(ask, within, f"{count} call records") or []
 
-    async def nothing_left(self, within: float = 5) -> None:
+    async def nothing_left(self, within: float = 5, transactions: bool = False) -> None:
         """
-        Wait until no call is live.
+        Wait until there is no call, no port for audio and no dialog; no transaction either, if asked: some live on for
+        32 seconds.
         """
 
         async def ask() -> bool:
-            return not _items((await self.api("GET", "/api/calls"))[1])
+            _, status = await self.api("GET", "/api/status")
+            self._left = {"calls": status["calls"]["live"], "media": status["media"]["sessions"], **status["left"]}
+            if not transactions:
+                self._left.pop("transactions")
+            return not any(self._left.values())
 
-        await eventually(ask, within, "no live call")
+        try:
+            await eventually(ask, within, "nothing left")
+        except TimeoutError:
+            self.fail(f"left after {within} s: {self._left}")
 
     async def phone(self, number: str, transport: str = "udp", *, registered: bool = True, **more: Any) -> Phone:
         """
