@@ -2,9 +2,10 @@
 PostgreSQL, and everything the exchange keeps in it: the only package that knows SQL.
 
 In reading order: ``embedded`` (the bundled server and its supervision), ``account`` (as whom it runs), ``program``
-(one run of it), ``leftovers`` (what a server that died left behind), ``dsn`` (the connection string), ``database``
-(connections, loss and recovery, notifications), ``migrate`` and ``migrations/`` (the tables), ``system`` (single
-values: the digest realm), ``passwords`` (hashes of what a person typed), ``extensions``, ``bindings`` (where phones
-are registered), ``cdr`` (call records), ``outbox`` and ``spool`` (how a call record reaches the database whatever
-happens to it), ``worker`` (changes gathered into batches), ``jsonb`` (JSON that PostgreSQL takes).
+(one run of it), ``leftovers`` (what a server that died left behind), ``dsn`` (the connection string), ``failures``
+(how a statement can fail), ``database`` (connections, loss and recovery, notifications), ``migrate`` and
+``migrations/`` (the tables), ``system`` (single values: the digest realm), ``passwords`` (hashes of what a person
+typed), ``extensions``, ``bindings`` (where phones are registered), ``cdr`` (call records), ``outbox`` and ``spool``
+(how a call record reaches the database whatever happens to it), ``worker`` (changes gathered into batches), ``jsonb``
+(JSON that PostgreSQL takes).
 """

@@ -12,7 +12,6 @@ from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import psycopg2
-from psycopg2.errors import LockNotAvailable, UniqueViolation
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionClosed
 from twisted.internet.interfaces import IReactorTime
@@ -23,10 +22,13 @@ from twisted.python.failure import Failure
 from txpostgres.txpostgres import Connection, Cursor
 
 from pbx.store.dsn import looked_up, names_to_look_up, parameters_of
+from pbx.store.failures import DatabaseDown, DatabaseError, DatabaseTimeout, Duplicate, Rejected, translated
 from pbx.tasks import Tasks
 
 if TYPE_CHECKING:
     from psycopg2.extensions import Notify
+
+__all__ = ["Database", "DatabaseDown", "DatabaseError", "DatabaseTimeout", "Duplicate", "Rejected", "Transaction"]
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -45,43 +47,6 @@ WAITING_LIMIT = 1000
 """Callers that wait for a connection; so many at once means that the server does not keep up."""
 STOP_SECONDS = 2.0
 """How long statements under way may take when the program stops."""
-
-
-class DatabaseError(Exception):
-    """
-    A statement failed for a reason other than those of the subclasses.
-    """
-
-
-class DatabaseDown(DatabaseError):  # noqa: N818 - says what happened
-    """
-    The server is not reachable, or went away during the statement (which may or may not have had its effect).
-    """
-
-
-class DatabaseTimeout(DatabaseError):  # noqa: N818 - says what happened
-    """
-    The statement, or a lock it waited for, took too long; it has had no effect.
-    """
-
-
-class Rejected(DatabaseError):  # noqa: N818 - says what happened
-    """
-    The values of a statement are not acceptable to the tables (SQLSTATE classes 22 and 23).
-    """
-
-
-class Duplicate(Rejected):
-    """
-    A row with this key is there already.
-
-    Attributes:
-        constraint: The name of the violated constraint.
-    """
-
-    def __init__(self, message: str, constraint: str) -> None:
-        super().__init__(message)
-        self.constraint = constraint
 
 
 class _Connection(Connection):
@@ -312,29 +277,14 @@ class Database:
         try:
             return await work(Transaction(connection.cursor()))
         except (psycopg2.Error, CancelledError, ConnectionClosed) as error:
-            raise self._translated(error, connection) from error
+            failure = translated(error, lost=bool(connection.closed))
+            if isinstance(failure, DatabaseDown):
+                connection.give_up()
+            raise failure from error
         finally:
             if deadline.active():
                 deadline.cancel()
             self._release(connection)
-
-    def _translated(self, error: Exception, connection: _Connection) -> Exception:
-        code: str = getattr(error, "pgcode", None) or ""
-        text = str(error).strip()
-        # Class 57P: the server is shutting down, crashed, or has not started yet. 25006: it has become a replica.
-        if connection.closed or code.startswith("57P") or isinstance(error, psycopg2.InterfaceError | ConnectionClosed):
-            connection.give_up()
-            return DatabaseDown(text or "connection lost")
-        if isinstance(error, CancelledError):
-            # What txpostgres makes of QueryCanceled; we never cancel, so it was statement_timeout.
-            return DatabaseTimeout(f"a statement took longer than {STATEMENT_SECONDS} s")
-        if isinstance(error, LockNotAvailable):
-            return DatabaseTimeout(f"a lock was not had within {LOCK_SECONDS} s")
-        if isinstance(error, UniqueViolation):
-            return Duplicate(text, error.diag.constraint_name or "")
-        if code[:2] in {"22", "23"}:
-            return Rejected(text)
-        return DatabaseError(text)
 
     async def _acquire(self) -> _Connection:
         if not self.up:
@@ -473,7 +423,13 @@ class Database:
             parameters = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), looked_up, parameters)
         connection = _Connection(self._reactor, self._cooperator, died)
         made: Deferred[Connection] = Deferred(lambda _: connection.give_up())
-        connection.connect(**parameters).addCallbacks(made.callback, made.errback)
+
+        def told(result: Connection | Failure) -> None:
+            # It may be given up after libpq was done with it, and before txpostgres told so.
+            if not made.called:
+                made.callback(result)
+
+        connection.connect(**parameters).addBoth(told)
         limit = self._clock.callLater(CONNECT_SECONDS, connection.give_up)
         try:
             await made

@@ -222,8 +222,8 @@ class EmbeddedPostgres:
         new.chmod(0o700)
         self._account.own(new)
         # Trust is of whoever can enter the directory (mode 700) and open the socket in it.
-        form = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions", "--auth=trust")
-        await self._run(["initdb", "-D", str(new), "-U", USER, *form])
+        form = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions")
+        await self._run(["initdb", "-D", str(new), "-U", USER, *form, "--auth-local=trust", "--auth-host=reject"])
         alone = ("--single", "-D", str(new), "-c", "log_min_messages=fatal", "template1")
         await self._run(["postgres", *alone], f"CREATE DATABASE {NAME}\n".encode())
         new.rename(self.directory)

@@ -178,10 +178,10 @@ class Outbox:
             if len(self._queue) >= BATCH:
                 self._worker.soon(0)
                 return
-            path = self._files.popleft()
-            if not await self._replayed(path):
-                self._files.append(path)
+            if not await self._replayed(self._files[0]):
+                self._files.rotate(-1)
                 break
+            self._files.popleft()
         if self._files and self._up():
             self._worker.soon(AGAIN)
 

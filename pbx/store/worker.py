@@ -47,8 +47,8 @@ class Worker:
             self._again = seconds if self._again is None else min(self._again, seconds)
         elif self._timer is None:
             self._timer = self._clock.callLater(seconds, self._start)
-        elif seconds == 0 and self._timer.getTime() > self._clock.seconds():
-            self._timer.reset(0)
+        elif self._timer.getTime() > self._clock.seconds() + seconds:
+            self._timer.reset(seconds)
 
     async def settle(self, limit: float, *, again: bool) -> bool:
         """

@@ -1,0 +1,186 @@
+"""
+Tests of :mod:`pbx.store.extensions` on a real server.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+
+from twisted.internet.defer import Deferred, gatherResults
+
+from pbx.directory.directory import Directory
+from pbx.directory.extension import Extension
+from pbx.sip.digest import ha1
+from pbx.store.database import Database, DatabaseDown, Duplicate, Rejected
+from pbx.store.extensions import Extensions, UnknownExtensionError
+from tests.store.case import DatabaseTestCase
+from tests.wire.process import eventually, reactor
+
+REALM = "pbx-00c0ffee"
+PASSWORD = "SecurePassword123!"
+run = Deferred.fromCoroutine
+
+
+class ExtensionsTests(DatabaseTestCase):
+    """
+    Subscriber lines in the table, and the directory like it.
+    """
+
+    async def setUp(self) -> None:
+        """
+        A started store with an empty directory.
+        """
+        await DatabaseTestCase.setUp(self)
+        self.directory = Directory()
+        self.extensions = await self.node(self.database, self.directory)
+
+    async def node(self, database: Database, directory: Directory, **named: bool) -> Extensions:
+        """
+        A store of one node.
+        """
+        extensions = Extensions(reactor, database, directory, REALM, **named)
+        await extensions.start()
+        self.addCleanup(lambda: run(extensions.stop()))
+        return extensions
+
+    async def soon(self, directory: Directory, number: str, wanted: Extension | None) -> None:
+        """
+        Wait until a directory has this extension.
+        """
+
+        async def has() -> bool:
+            return directory.extension(number) == wanted
+
+        await eventually(has, within=5, what=f"{wanted} in the directory", interval=0.005)
+
+    async def test_added_and_known_at_once(self) -> None:
+        """
+        An extension that was added is in the directory at once, and its phone can register; the password is nowhere.
+        """
+        added = await self.extensions.add("1005", "John Doe", PASSWORD, email="john@company.com", allow_external=True)
+        self.assertEqual(self.directory.extension("1005"), added)
+        self.assertEqual(
+            added,
+            Extension(
+                number="1005",
+                name="John Doe",
+                email="john@company.com",
+                allow_external=True,
+                digests={algorithm: ha1("1005", REALM, PASSWORD, algorithm) for algorithm in ("MD5", "SHA-256")},
+            ),
+        )
+        self.assertEqual(await self.extensions.get("1005"), added)
+        self.assertIsNone(await self.extensions.get("1006"))
+        rows = await self.database.query("SELECT extension::text AS row FROM extension")
+        self.assertNotIn(PASSWORD, rows[0]["row"])
+
+    async def test_taken_number(self) -> None:
+        """
+        A number that is taken is refused, and the one who has it stays as it was; also when both came at once.
+        """
+        results = await gatherResults(
+            [
+                run(self.extensions.add("1005", name, PASSWORD)).addErrback(lambda failure: failure.trap(Duplicate))
+                for name in ("John", "Jane")
+            ]
+        )
+        self.assertEqual(results.count(Duplicate), 1)
+        (winner,) = (result for result in results if result is not Duplicate)
+        self.assertEqual(self.directory.all(), [winner])
+
+    async def test_update(self) -> None:
+        """
+        Only what was named changes; a new password changes the digests; nobody can be changed who is not there.
+        """
+        before = await self.extensions.add("1005", "John", PASSWORD, email="john@company.com")
+        renamed = await self.extensions.update("1005", name="Johnny", email=None, enabled=False)
+        self.assertEqual((renamed.name, renamed.email, renamed.enabled), ("Johnny", None, False))
+        self.assertEqual(renamed.digests, before.digests)
+        changed = await self.extensions.update("1005", password="AnotherPassword9")
+        self.assertEqual(changed.digests["MD5"], ha1("1005", REALM, "AnotherPassword9"))
+        self.assertEqual(changed.name, "Johnny")
+        self.assertEqual(self.directory.extension("1005"), changed)
+        self.assertEqual(await self.extensions.update("1005"), changed)
+        await self.assertFailure(run(self.extensions.update("1006", name="x")), UnknownExtensionError)
+        await self.assertFailure(run(self.extensions.update("1005", digests={})), ValueError)
+
+    async def test_remove(self) -> None:
+        """
+        One that was removed is gone from table and directory; one that is not there is told apart.
+        """
+        await self.extensions.add("1005", "John", PASSWORD)
+        self.assertTrue(await self.extensions.remove("1005"))
+        self.assertFalse(await self.extensions.remove("1005"))
+        self.assertEqual((self.directory.all(), list(await self.extensions.list())), ([], []))
+
+    async def test_values_the_table_does_not_take(self) -> None:
+        """
+        A name with NUL in it is refused as a value, and is no failure of the database.
+        """
+        await self.assertFailure(run(self.extensions.add("1005", "a\0b", PASSWORD)), Rejected, ValueError)
+        self.assertTrue(self.database.up)
+
+    async def test_person_logs_in(self) -> None:
+        """
+        The password of a person is checked; an unknown or disabled one is refused like a wrong password.
+        """
+        await self.extensions.add("1005", "John", PASSWORD)
+        self.assertTrue(await self.extensions.password_matches("1005", PASSWORD))
+        self.assertFalse(await self.extensions.password_matches("1005", PASSWORD + "x"))
+        self.assertFalse(await self.extensions.password_matches("1006", PASSWORD))
+        await self.extensions.update("1005", enabled=False)
+        self.assertFalse(await self.extensions.password_matches("1005", PASSWORD))
+
+    async def test_fips(self) -> None:
+        """
+        In FIPS mode there is no MD5, and the password still matches.
+        """
+        extensions = await self.node(self.database, Directory(), fips=True)
+        added = await extensions.add("1005", "John", PASSWORD)
+        self.assertEqual(list(added.digests), ["SHA-256"])
+        self.assertTrue(await extensions.password_matches("1005", PASSWORD))
+
+    async def test_other_nodes_hear_of_it(self) -> None:
+        """
+        What one node or an operator with SQL changes, every node's directory has soon: added, changed, removed, all.
+        """
+        directory = Directory()
+        await self.node(await self.second(), directory)
+        john = await self.extensions.add("1005", "John", PASSWORD)
+        await self.soon(directory, "1005", john)
+        await self.soon(directory, "1005", await self.extensions.update("1005", name="Johnny"))
+        await self.database.execute("UPDATE extension SET number = '1007'")
+        await self.soon(directory, "1005", None)
+        await self.soon(self.directory, "1005", None)
+        self.assertEqual([extension.number for extension in directory.all()], ["1007"])
+        await self.database.execute("TRUNCATE extension")
+        await self.soon(directory, "1007", None)
+        await self.soon(self.directory, "1007", None)
+
+    async def test_what_was_missed_while_the_server_was_away(self) -> None:
+        """
+        The directory stays as it was while the server is away, changes fail at once, and what was changed behind our
+        back meanwhile is read when it is back.
+        """
+        john = await self.extensions.add("1005", "John", PASSWORD)
+        other = await self.second()
+        await self.database.execute("ALTER TABLE extension DISABLE TRIGGER extension_changed")
+        await other.execute("UPDATE extension SET name = 'Johnny'")
+        await self.database.execute("ALTER TABLE extension ENABLE TRIGGER extension_changed")
+        os.kill(self.server.pid or 0, signal.SIGKILL)
+
+        async def down() -> bool:
+            return not self.database.up
+
+        await eventually(down, within=5, what="the loss noticed", interval=0.005)
+        self.assertEqual(self.directory.all(), [john])
+        await self.assertFailure(run(self.extensions.remove("1005")), DatabaseDown)
+        self.assertEqual(self.directory.all(), [john])
+
+        async def renamed() -> bool:
+            extension = self.directory.extension("1005")
+            return extension is not None and extension.name == "Johnny"
+
+        await eventually(renamed, within=10, what="the change read", interval=0.01)
+        self.assertEqual(self.flushLoggedErrors(), [])
