@@ -8,7 +8,7 @@ import atexit
 import time
 from typing import TYPE_CHECKING
 
-from twisted.logger import LogLevel
+from twisted.logger import LogLevel, formatEvent
 
 from pbx.ops.lines import QueuedLines, Stream
 from pbx.ops.logs import is_shown, level_name, message
@@ -27,7 +27,7 @@ def line(event: LogEvent) -> str:
     """
     if event.get("terminal"):
         # As it is: it may show a password that was made for whoever sits here, and its indentation.
-        return f"{event.get('line', '')}\n"
+        return f"{formatEvent(event)}\n"
     level = level_name(event)
     clock = time.strftime("%H:%M:%S", time.localtime(event.get("log_time", 0.0)))
     return f"{clock} {'' if level == 'INFO' else level + ' '}{message(event)}\n"
