@@ -4,6 +4,8 @@ Tests for :mod:`pbx.sip.digest`.
 
 from __future__ import annotations
 
+import hashlib
+
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.sip.digest import ALGORITHMS, Challenge, Credentials, answer, choose, digest_response, find_credentials, ha1
@@ -63,11 +65,20 @@ class DigestResponseTests(SynchronousTestCase):
         """
         A -sess algorithm binds HA1 to nonce and cnonce, and auth-int binds the body.
         """
+
+        def md5(text: str) -> str:
+            return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
+
         secret = ha1("u", "r", "p")
-        plain = digest_response(secret, "INVITE", "sip:a", "n", "MD5", "auth", "00000001", "c")
-        session = digest_response(secret, "INVITE", "sip:a", "n", "MD5-sess", "auth", "00000001", "c")
-        body = digest_response(secret, "INVITE", "sip:a", "n", "MD5", "auth-int", "00000001", "c", b"v=0")
-        self.assertEqual(len({plain, session, body}), 3)
+        session = md5(f"{md5(f'{secret}:n:c')}:n:00000001:c:auth:{md5('INVITE:sip:a')}")
+        for algorithm in ("MD5-sess", "md5-SESS"):
+            self.assertEqual(
+                digest_response(secret, "INVITE", "sip:a", "n", algorithm, "auth", "00000001", "c"), session
+            )
+        with_body = md5(f"{secret}:n:00000001:c:auth-int:{md5(f'INVITE:sip:a:{md5(chr(118))}')}")
+        self.assertEqual(
+            digest_response(secret, "INVITE", "sip:a", "n", "MD5", "auth-int", "00000001", "c", b"v"), with_body
+        )
 
     def test_unknown(self) -> None:
         """
@@ -111,6 +122,7 @@ class ChallengeTests(SynchronousTestCase):
         challenge = Challenge.parse('DIGEST Realm = "r" ,nonce="a,b",,qop=auth,STALE=TRUE,algorithm=md5,domain="sip:x"')
         self.assertEqual(challenge, Challenge("r", "a,b", "MD5", "auth", None, True))
         self.assertEqual(Challenge.parse('Digest realm="r", nonce="n"'), Challenge("r", "n", "MD5", None))
+        self.assertEqual(Challenge.parse('Digest REALM="r",NONCE=n'), Challenge("r", "n", "MD5", None))
 
     def test_malformed(self) -> None:
         """
@@ -187,6 +199,16 @@ class CredentialsTests(SynchronousTestCase):
             f'response="{credentials.response}", algorithm=MD5, qop=auth, nc=0000000a, cnonce="c", opaque="o"',
         )
         self.assertEqual(credentials.count, 10)
+
+    def test_qop_of_several(self) -> None:
+        """
+        Where auth is offered it is taken, however it is written; else the first.
+        """
+        for offered, taken in (("auth-int, AUTH", "auth"), ("auth-int", "auth-int"), (None, None)):
+            credentials = answer(
+                Challenge("r", "n", qop=offered), "u", method="BYE", uri="sip:x", nc=1, cnonce="c", password="p"
+            )
+            self.assertEqual((credentials.qop, credentials.count), (taken, 0 if taken is None else 1))
 
     def test_without_secret(self) -> None:
         """

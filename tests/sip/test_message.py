@@ -297,6 +297,7 @@ class ResponseToTests(SynchronousTestCase):
             ("INVITE", 180, True),
             ("INVITE", 200, True),
             ("INVITE", 100, False),
+            ("INVITE", 300, False),
             ("INVITE", 486, False),
             ("SUBSCRIBE", 200, True),
             ("BYE", 200, False),

@@ -68,14 +68,14 @@ class SdpTests(SynchronousTestCase):
 
     def test_too_deep(self) -> None:
         """
-        Beyond three levels nothing is looked at.
+        The third level is looked at, the fourth is not.
         """
         body = b"Content-Type: application/sdp\r\n\r\n" + SDP
-        for level in range(4):
+        for level, found in enumerate((SDP, SDP, SDP, None)):
             name = b"l%d" % level
-            body = b"Content-Type: multipart/mixed;boundary=" + name + b"\r\n\r\n" + mixed(body, boundary=name)
-        content = body.partition(b"\r\n\r\n")[2]
-        self.assertIsNone(sdp_of(message("multipart/mixed;boundary=l3", content)))
+            content = mixed(body, boundary=name)
+            self.assertEqual(sdp_of(message(f"multipart/mixed;boundary={name.decode()}", content)), found)
+            body = b"Content-Type: multipart/mixed;boundary=" + name + b"\r\n\r\n" + content
 
     def test_early_session(self) -> None:
         """

@@ -208,6 +208,7 @@ class ParseTests(SynchronousTestCase):
             partial = caught.exception.partial
             assert partial is not None, broken
             self.assertEqual((partial.method, partial.call_id, partial.from_tag), ("INVITE", "c1", "a1"))
+            self.assertNotIn("Content-Length", partial.headers)
             self.assertIn(b"CSeq: 1 INVITE\r\n", response_to(partial, caught.exception.status, to_tag="t").to_bytes())
 
     def test_no_partial(self) -> None:

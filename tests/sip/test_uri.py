@@ -146,6 +146,7 @@ class EquivalenceTests(SynchronousTestCase):
                 "sip:alice@atlanta.com?priority=urgent&subject=project%20x",
             ),
             ("sip:a@[2001:db8::0:1]", "sip:a@[2001:DB8::1]"),
+            ("sip:a@b?SUBJECT=x", "sip:a@b?subject=x"),
         ):
             self.assertTrue(URI.parse(one).equivalent(URI.parse(other)), one)
             self.assertTrue(URI.parse(other).equivalent(URI.parse(one)), one)
