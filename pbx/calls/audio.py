@@ -126,8 +126,8 @@ class LegAudio:
             ProtocolError: 488 when there is no audio in it that can be served.
         """
         description, audio = self._read(sdp)
-        if audio.profile in ("RTP/SAVP", "RTP/SAVPF") and not (self._keys_allowed and answered_key(audio.cryptos)):
-            raise ProtocolError(488, "SRTP keys need TLS")
+        if audio.profile in ("RTP/SAVP", "RTP/SAVPF") and not answered_key(audio.cryptos):
+            raise ProtocolError(488, "No SRTP suite in common")
         self._pending = description
         self.remote = audio
         return audio
@@ -187,7 +187,8 @@ class LegAudio:
         except SDPError as error:
             raise ProtocolError(488, "Not Acceptable Here") from error
         if audio is None:
-            raise ProtocolError(488, "No audio")
+            secured = not self._keys_allowed and audio_of(description, PROFILES) is not None
+            raise ProtocolError(488, "SRTP keys need TLS" if secured else "No audio")
         return description, audio
 
     def _same_key(self, audio: Audio) -> tuple[Crypto, ...]:

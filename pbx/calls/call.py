@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
 """The dispositions of the answers that have one of their own."""
 
+NO_ANSWER = frozenset((18, 19, 102))
+"""The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
+
 HELD_PROBE = 900.0
 """Seconds between two probes of a leg on hold, which has every right to be silent."""
 
@@ -239,7 +242,7 @@ class Call:
         """
         self._attempt = None
         self.inbound.reject(failure.status, failure.cause, failure.text)
-        disposition = "no answer" if failure.cause == 19 else DISPOSITIONS.get(failure.status, "failed")
+        disposition = "no answer" if failure.cause in NO_ANSWER else DISPOSITIONS.get(failure.status, "failed")
         by: Party = "callee" if disposition == "busy" else "system"
         self._end(disposition, failure.status, failure.cause, failure.text, by)
 

@@ -4,7 +4,7 @@ The switchboard: all calls, and what becomes of each request outside a dialog.
 
 from __future__ import annotations
 
-import uuid
+import secrets
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -172,7 +172,7 @@ class Switchboard:
         reachable = {number: len(self._location.bindings(number))}
         decision = decide(RouteRequest(extension.number, number), Situation(self._directory, reachable))
         self.began += 1
-        call_id = uuid.uuid4().hex
+        call_id = secrets.token_hex(16)
         self._emit(
             CallBegan(
                 call_id, self._wall(), extension.number, extension.name, number, request.call_id, decision.reasons

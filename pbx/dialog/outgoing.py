@@ -264,6 +264,8 @@ class OutgoingInvite:
     def _timer_c(self) -> None:
         self._timer = None
         self.cancel()
+        # RFC 3261 16.8: as if nobody had answered, without a wait for the answer to the CANCEL.
+        self._fail(480, "No answer", None)
 
     def _cancel_unanswered(self) -> None:
         self._timer = None

@@ -85,6 +85,10 @@ class Authenticator:
             # Old, foreign or replayed: no look at the answer, and no failure (the phone asks again with the new one).
             self._challenge(transaction, request, stale=True)
             return None
+        if self._guard.blocked(address, credentials.username):
+            # It has guessed too often: from here not even the right password is told apart.
+            self._challenge(transaction, request, stale=False)
+            return None
         extension = self._directory.extension(credentials.username)
         algorithm = credentials.algorithm
         known = extension.digests.get(algorithm) if extension is not None and extension.enabled else None
