@@ -251,7 +251,7 @@ class Phone(DatagramProtocol):
         if status < 300 and request.method in ("INVITE", "UPDATE"):
             response.headers.add("Contact", f"<{self.contact}>")
         for name, value in headers:
-            response.headers.add(name, value)
+            response.headers.set(name, value)
         if body:
             response.headers.add("Content-Type", "application/sdp")
             response.body = body
