@@ -115,6 +115,7 @@ class ListTests(SynchronousTestCase):
         """
         text = '"a, b" <sip:x,y@b.example>;q=1 ,sip:z@b.example;m="1,2", <sip:w@b.example>'
         self.assertEqual([address.uri.user for address in parse_list(text)], ["x,y", "z", "w"])
+        self.assertEqual([address.uri.user for address in parse_list("<sip:x,y@b>,sip:z@b")], ["x,y", "z"])
 
     def test_malformed(self) -> None:
         """

@@ -223,6 +223,7 @@ class CredentialsTests(SynchronousTestCase):
         """
         whole = 'Digest username="u", realm="r", nonce="n", uri="sip:x", response="00"'
         self.assertIsNone(Credentials.parse(whole).qop)
+        self.assertEqual(Credentials.parse(whole + ', qop="AUTH", nc=1, cnonce="c"').qop, "auth")
         for text in (
             whole.replace("uri", "url"),
             whole + ", qop=auth",
