@@ -218,8 +218,8 @@ class EmbeddedPostgres:
         self.log.info("Making a new database in {directory}", directory=str(self.directory))
         new = self.directory.with_name(f"{self.directory.name}.new")
         await self._in_thread(shutil.rmtree, new, ignore_errors=True)
+        # initdb makes it 700 whatever the umask; what it needs of us is whose it is.
         new.mkdir(mode=0o700)
-        new.chmod(0o700)
         self._account.own(new)
         # Trust is of whoever can enter the directory (mode 700) and open the socket in it.
         form = ("--encoding=UTF8", "--locale-provider=builtin", "--locale=C.UTF-8", "--no-instructions")

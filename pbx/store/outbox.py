@@ -166,11 +166,6 @@ class Outbox:
                 return
             for _ in batch:
                 self._queue.popleft()
-            if not self._usable() and len(self._queue) < BATCH:
-                # One file a second, not one for each call.
-                if self._queue:
-                    self._worker.soon(SPOOL_PAUSE)
-                break
         await self._replay()
 
     async def _replay(self) -> None:

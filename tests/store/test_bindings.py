@@ -4,11 +4,17 @@ Tests of :mod:`pbx.store.bindings` on a real server.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from typing import Any
 
-from pbx.store.bindings import Bindings
+from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pbx.store.bindings import AGAIN, PAUSE, STOP_SECONDS, Bindings
+from pbx.store.database import DatabaseError
 from tests.store.case import DatabaseTestCase
 from tests.wire.process import eventually, reactor
 
@@ -34,6 +40,92 @@ def binding(contact: str, *, transport: str = "UDP", expires_at: float = NOW + 6
         "path": [],
         "registered_at": NOW,
     }
+
+
+class SlowDatabase:
+    """
+    A database whose statements end when the test says so.
+    """
+
+    def __init__(self) -> None:
+        self.up = True
+        self.statements: list[tuple[dict[str, int], Deferred[int]]] = []
+
+    def on_recovered(self, callback: object) -> None:
+        """
+        It never is away.
+        """
+
+    def execute(self, sql: str, args: tuple[str]) -> Deferred[int]:
+        """
+        Take a statement: the number of bindings of each address of record.
+        """
+        ended: Deferred[int] = Deferred()
+        self.statements.append(({row["aor"]: len(row["bindings"]) for row in json.loads(args[0])}, ended))
+        return ended
+
+
+class OrderTests(SynchronousTestCase):
+    """
+    What changes while a statement is under way.
+    """
+
+    def setUp(self) -> None:
+        """
+        Bindings before a slow database.
+        """
+        self.clock = Clock()
+        self.database = SlowDatabase()
+        self.bindings = Bindings(self.clock, self.database, lambda: NOW)  # type: ignore[arg-type]
+
+    def end(self, error: Exception | None = None) -> None:
+        """
+        End the statement under way.
+        """
+        ended = self.database.statements[-1][1]
+        if error is None:
+            ended.callback(1)
+        else:
+            ended.errback(error)
+
+    def test_newer_state_is_never_overwritten(self) -> None:
+        """
+        When a statement failed, what was saved meanwhile is written, and the rest of what it held.
+        """
+        self.bindings.save("1001", [binding("sip:a")])
+        self.bindings.save("1002", [binding("sip:b")])
+        self.clock.advance(PAUSE)
+        self.bindings.save("1001", [])
+        self.end(DatabaseError("no room"))
+        self.clock.advance(AGAIN)
+        written = [rows for rows, _ in self.database.statements]
+        self.assertEqual(written, [{"1001": 1, "1002": 1}, {"1001": 0, "1002": 1}])
+        self.end()
+        self.assertEqual((self.bindings.waiting, self.clock.getDelayedCalls()), (0, []))
+
+    def test_one_statement_at_a_time(self) -> None:
+        """
+        What is saved while a statement is under way is written after it, never beside it.
+        """
+        self.bindings.save("1001", [binding("sip:a")])
+        self.clock.advance(PAUSE)
+        self.bindings.save("1001", [])
+        self.clock.advance(10 * PAUSE)
+        self.assertEqual(len(self.database.statements), 1)
+        self.end()
+        self.clock.advance(PAUSE)
+        self.assertEqual([rows for rows, _ in self.database.statements], [{"1001": 1}, {"1001": 0}])
+        self.end()
+
+    def test_stop_waits_two_seconds_at_most(self) -> None:
+        """
+        A statement that does not end holds the stop up for two seconds.
+        """
+        self.bindings.save("1001", [binding("sip:a")])
+        stopping = Deferred.fromCoroutine(self.bindings.stop())
+        self.clock.advance(STOP_SECONDS)
+        self.successResultOf(stopping)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
 
 
 class BindingsTests(DatabaseTestCase):

@@ -104,6 +104,7 @@ class CdrTests(DatabaseTestCase):
         self.cdr.add(made)
         self.cdr.add(made)
         (listed,) = await self.cdr.list()
+        self.assertEqual(self.cdr.outbox.rejected, 0)
         times = {"started": "2027-01-15T07:59:00.123Z", "answered": "2027-01-15T07:59:02.000Z"}
         self.assertEqual(listed, {**made, **times, "ended": "2027-01-15T07:59:30.000Z", "mos": 4.1})
         unanswered = record(**UNANSWERED, disposition="busy", status=486)
@@ -186,6 +187,7 @@ class CdrTests(DatabaseTestCase):
         await eventually(all_there, within=15, what="every record written", interval=0.02)
         self.assertEqual(await self.count(), 600)
         self.assertGreater(self.cdr.outbox.spooled, 0)
+        self.assertEqual(self.cdr.outbox.rejected, 0)
 
     async def test_restart_while_the_server_is_away(self) -> None:
         """

@@ -242,6 +242,7 @@ class EmbeddedTests(TestCase):
         finally:
             end(other, signal.SIGKILL)
         server = self.server()
+        await eventually(lambda: _is(not processes(server.directory)), within=5, what="its end", interval=0.01)
         self.assertEqual(ask(await server.start()), 1)
         mine, *children = processes(server.directory)
         self.assertEqual(mine, server.pid)
