@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 import socket
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -168,12 +170,11 @@ class Phone:
         account: who it is.
         said: the samples of its voice; they last for ``seconds`` of one call.
         events: everything that has happened, oldest first.
-        directory: its configuration and its recordings.
+        directory: its configuration and its recordings; removed when it stops.
     """
 
     def __init__(
         self,
-        directory: str | Path,
         account: Account,
         *,
         voice: int,
@@ -186,7 +187,6 @@ class Phone:
     ) -> None:
         """
         Args:
-            directory: created, for this phone alone.
             account: who it is.
             voice: the seed of :func:`tests.wire.sound.voice`.
             host: the address it listens on.
@@ -196,8 +196,8 @@ class Phone:
             inside: a command that runs another one elsewhere (``ip netns exec NAME``).
             connect: gives a socket connected to that port of the loopback interface where the phone runs.
         """
-        directory = self.directory = Path(directory).absolute()
-        directory.mkdir(parents=True)
+        # baresip has room for 128 characters in the path of a recording.
+        directory = self.directory = Path(tempfile.mkdtemp(prefix="pbx-phone-"))
         self.account = account
         self.said: NDArray[Any] = sound.voice(voice, seconds)
         self.events: list[Event] = []
@@ -224,7 +224,8 @@ class Phone:
         )
         kept = [line for line in config.splitlines() if len(line.split()) > 1]
         (directory / "config").write_text("\n".join(kept) + "\n")
-        (directory / "accounts").write_text(f"{account}\n")
+        # The account comes when its events can be heard: see start.
+        (directory / "accounts").write_text("")
         (directory / "contacts").write_text("")
 
     async def start(self) -> None:
@@ -241,6 +242,7 @@ class Phone:
         connected.close()
         if protocol is None:
             raise RuntimeError("the connection to baresip was refused")
+        await self.control.command("uanew", str(self.account))
 
     def _happened(self, event: Event) -> None:
         self.events.append(event)
@@ -304,6 +306,15 @@ class Phone:
         """
         await self.control.command("hangup")
 
+    async def register_again(self, within: float = 10) -> None:
+        """
+        Register at once, and not only when the last registration nears its end.
+        """
+        count = sum(event.type == "REGISTER_OK" for event in self.events)
+        await self.control.command("uadel", f"sip:{self.account.user}@{self.account.server}")
+        await self.control.command("uanew", str(self.account))
+        await self.event("REGISTER_OK", within, count + 1)
+
     async def command(self, name: str, params: str = "") -> str:
         """
         The answer to any command of baresip's menu (``hold``, ``resume`` ...).
@@ -334,13 +345,17 @@ class Phone:
             match = self.heard(said)
             return match if match.score >= least and match.seconds >= 2 else None
 
-        return await eventually(ask, within, f"{self.account.user} hears", 0.25)
+        try:
+            return await eventually(ask, within, "hears", 0.25)
+        except TimeoutError:
+            raise TimeoutError(f"{self.account.user} hears {self.heard(said)} in {within} s\n{self.child.tail()}")
 
     async def stop(self) -> int:
         """
         End it (it takes leave of the exchange first), and give its exit status.
         """
-        status = await self.child.stop()
+        status = await self.child.stop() if hasattr(self, "child") else 0
+        shutil.rmtree(self.directory, ignore_errors=True)
         control = getattr(self, "control", None)
         if control is not None:
             await control.gone

@@ -85,6 +85,16 @@ class ExchangeTestCase(TestCase):
 
         return await eventually(ask, within, f"{count} call records") or []
 
+    async def logged(self, phrase: str, within: float = 5) -> list[str]:
+        """
+        The lines of the log that hold a phrase, once there are any; they are written by a thread of their own.
+        """
+
+        async def ask() -> list[str]:
+            return [line for line in self.exchange.log() if phrase in line]
+
+        return await eventually(ask, within, f"{phrase!r} in the log")
+
     async def nothing_left(self, within: float = 5, transactions: bool = False) -> None:
         """
         Wait until there is no call, no port for audio and no dialog; no transaction either, if asked: some live on for
@@ -119,7 +129,7 @@ class ExchangeTestCase(TestCase):
         fields.setdefault("password", PASSWORD)
         account = Account(number, f"{self.exchange.host}:{port}", transport=transport, **fields)
         cafile = self.exchange.certificate if transport == "tls" else None
-        phone = Phone(self.mktemp(), account, voice=self._voice, cafile=cafile, **more)
+        phone = Phone(account, voice=self._voice, cafile=cafile, **more)
         self.addCleanup(phone.stop)
         await phone.start()
         if registered:

@@ -20,7 +20,7 @@ class PeersTests(TestCase):
         phones = []
         for number, name in enumerate(("ann", "bob")):
             account = Account(name, "127.0.0.1", transport=transport, register=0, media_encryption=encryption)
-            phone = Phone(self.mktemp(), account, voice=number + 1)
+            phone = Phone(account, voice=number + 1)
             await phone.start()
             self.addCleanup(phone.stop)
             phones.append(phone)

@@ -85,8 +85,8 @@ class FirstCallTests(ExchangeTestCase):
         """
         phone = await self.phone("1005", registered=False, password="WrongPassword123!")
         await phone.event("REGISTER_FAIL")
-        lines = [line for line in self.exchange.log() if "authentication failed" in line]
-        self.assertEqual(len(lines), 1, lines)
+        lines = await self.logged("authentication failed")
+        self.assertEqual(len(lines), 1, self.exchange.said())
         self.assertIn("1005", lines[0])
         self.assertIn("127.0.0.1", lines[0])
 
