@@ -33,7 +33,7 @@ _plain_parameter = re.compile(r";([^;=]+)=?([^;]*)").findall
 _quoted = re.compile(r'"((?:[^"\\]|\\.)*)"', re.DOTALL).match
 _list_item = re.compile(r'(?:[^",<]|"(?:[^"\\]|\\.)*"|<[^>]*>)*', re.DOTALL).match
 _escape = re.compile(r"\\(.)", re.DOTALL)
-_control = re.compile(r"[\x00-\x1f\x7f]")
+_control = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 def parse_params(text: str, what: str) -> Params:

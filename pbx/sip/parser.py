@@ -105,9 +105,9 @@ def _read_head(head: bytes) -> tuple[Request | Response, int | None]:
         message = _read_request_line(start, lines)
     try:
         if len(lines) > MAX_HEADERS:
-            raise ParseError("Too Many Headers", 513)  # noqa: TRY301
+            raise ParseError("Too many headers", 513)  # noqa: TRY301
         if len(text) > MAX_LINE and max(map(len, lines), default=0) > MAX_LINE:
-            raise ParseError("Header Too Long", 513)  # noqa: TRY301
+            raise ParseError("Header too long", 513)  # noqa: TRY301
         # Only space and tab are blanks; when all is ASCII the quicker strip() takes away nothing else that is printed.
         rows = _read_rows(lines, None if text.isascii() else BLANK)
         rows.reverse()
@@ -152,13 +152,13 @@ def _read_uncommon_row(line: str, blank: str | None) -> tuple[str, str]:
     # RFC 3261 7.3.1: blanks may stand before the colon.
     name = name.rstrip(BLANK)
     if not colon or is_token(name) is None:
-        raise ParseError("Malformed Header Name")
+        raise ParseError("Malformed header name")
     return spelling(name), value.strip(blank)
 
 
 def _without_length(rows: list[tuple[str, str]], length: str) -> list[tuple[str, str]]:
     if any(name == _LENGTH and value != length for name, value in rows):
-        raise ParseError("Several Content-Length Headers")
+        raise ParseError("Several Content-Length headers")
     return [row for row in rows if row[0] != _LENGTH]
 
 
@@ -184,15 +184,17 @@ def _salvage(message: Request | Response, lines: list[str]) -> Request | None:
     """
     The request with those rows that can be read, when they are enough to answer it.
     """
-    rows = []
+    rows: list[tuple[str, str]] = []
     for line in lines[:MAX_HEADERS]:
         try:
-            row = _read_uncommon_row(line, BLANK)
+            if line[:1] in BLANK:
+                rows += _read_rows([":".join(rows.pop()), line], BLANK) if rows else []
+            else:
+                rows.append(_read_uncommon_row(line, BLANK))
         except ParseError:
-            continue
-        if row[0] != _LENGTH and len(row[1]) <= MAX_LINE:
-            rows.append(row)
-    message.headers = Headers(rows)
+            # What continues this row must not be taken for a part of the one before.
+            rows.append(("", ""))
+    message.headers = Headers([row for row in rows if row[0] not in ("", _LENGTH) and len(row[1]) <= MAX_LINE])
     return _answerable(message)
 
 
@@ -231,6 +233,13 @@ class StreamParser:
         How many bytes wait for the rest of their message.
         """
         return len(self._buffer)
+
+    @property
+    def broken(self) -> bool:
+        """
+        Whether the stream is malformed, so that the connection must be closed.
+        """
+        return self.error is not None
 
     def feed(self, data: bytes) -> list[Request | Response | KeepAlive]:
         """

@@ -211,6 +211,20 @@ class ParseTests(SynchronousTestCase):
             self.assertNotIn("Content-Length", partial.headers)
             self.assertIn(b"CSeq: 1 INVITE\r\n", response_to(partial, caught.exception.status, to_tag="t").to_bytes())
 
+    def test_partial_with_continued_rows(self) -> None:
+        """
+        A row that goes on in the next line is there whole; what continues a malformed row is not.
+        """
+        broken = INVITE.replace(b"X-Tree: oak", b"X Tree: oak\r\n and: elm")
+        broken = broken.replace(b";tag=a1", b"\r\n ;tag=a1\r\n\t;x")
+        with self.assertRaises(ParseError) as caught:
+            parse(broken)
+        assert caught.exception.partial is not None
+        rows = caught.exception.partial.headers.items()
+        self.assertIn(("From", '"John" <sip:1005@pbx.example.com> ;tag=a1 ;x'), rows)
+        self.assertEqual([name for name, _ in rows][-2:], ["Contact", "Content-Type"])
+        self.assertIn(("Content-Type", "application/sdp"), rows)
+
     def test_no_partial(self) -> None:
         """
         Nothing answers an ACK, a response, or a request that does not say who asked.
@@ -259,6 +273,7 @@ class StreamTests(SynchronousTestCase):
         """
         parser = StreamParser()
         self.assertEqual(parser.feed(INVITE[:-1]), [])
+        self.assertFalse(parser.broken)
         self.assertEqual(len(parser), 3)
         self.assertEqual(parser.feed(INVITE[-1:]), [parse(INVITE)])
 
@@ -282,6 +297,7 @@ class StreamTests(SynchronousTestCase):
                     parser.feed(more)
                 self.assertEqual(caught.exception.status, status, data)
                 self.assertIs(parser.error, caught.exception)
+                self.assertTrue(parser.broken)
                 self.assertEqual(len(parser), 0)
 
     def test_before_a_malformed_message(self) -> None:

@@ -140,7 +140,7 @@ class LayerTests(TortureCase):
         3.3.9: two Content-Lengths that differ: 400.
         """
         error = self.refused(options(Content_Length="13"))
-        self.assertEqual(error.reason, "Several Content-Length Headers")
+        self.assertEqual(error.reason, "Several Content-Length headers")
         self.assertIsNotNone(error.partial)
 
     def test_bcast(self) -> None:
