@@ -20,6 +20,7 @@ import urllib.parse
 import urllib.request
 import zipfile
 from pathlib import Path
+from typing import Any
 
 TOP = Path(__file__).resolve().parent.parent
 VENV = Path(os.environ.get("PBX_VENV") or TOP / ".venv")
@@ -87,53 +88,75 @@ def prepare(*extras: str) -> Path:
     return python
 
 
+def _place() -> str:
+    """
+    What an environment cannot outlive: its folder, and the interpreter it was made for.
+    """
+    return f"{TOP} {sys.version_info[0]}.{sys.version_info[1]}"
+
+
 def _digest() -> str:
     """
-    What the environment depends on: the requirements, the build settings, the place and the interpreter.
+    What has to be installed: the requirements and the build settings.
     """
     whole = hashlib.sha256()
-    for name in ("setup.cfg", "pyproject.toml", "tools/environment.py"):
+    for name in ("setup.cfg", "pyproject.toml"):
         whole.update((TOP / name).read_bytes())
-    whole.update(repr((str(TOP), sys.version_info[:2])).encode())
     return whole.hexdigest()
 
 
-def _installed_extras() -> set[str] | None:
+def _stamp() -> dict[str, Any]:
     """
-    The extras in an environment that is up to date, or ``None`` when it is not.
+    What was noted when the environment was made; empty when there is none that can be used.
     """
     try:
-        stamp = json.loads(STAMP.read_text(encoding="utf-8"))
+        stamp: dict[str, Any] = json.loads(STAMP.read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return None
-    return set(stamp["extras"]) if stamp["digest"] == _digest() else None
+        return {}
+    # The interpreter is gone after an upgrade of the system's Python.
+    usable = stamp.get("place") == _place() and os.access(VENV / "bin" / "python", os.X_OK)
+    return stamp if usable else {}
 
 
 def _is_current(extras: tuple[str, ...]) -> bool:
-    installed = _installed_extras()
-    if installed is None or not installed.issuperset(extras):
-        return False
-    # The interpreter is gone after an upgrade of the system's Python.
-    return os.access(VENV / "bin" / "python", os.X_OK)
+    stamp = _stamp()
+    return stamp.get("digest") == _digest() and set(stamp["extras"]).issuperset(extras)
 
 
 def _install(python: Path, extras: tuple[str, ...]) -> None:
-    installed = _installed_extras()
-    if installed is None or not os.access(python, os.X_OK):
+    stamp = _stamp()
+    if not stamp:
         say(f"Making the environment {VENV}")
         _make(python)
-    wanted = sorted((installed or set()).union(extras))
+    wanted = sorted(set(stamp.get("extras", [])).union(extras))
     target = f"{TOP}[{','.join(wanted)}]" if wanted else str(TOP)
-    say("Installing the exchange and what it needs (only when the requirements changed; a minute or two)")
-    pip: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
-    if subprocess.run([*pip, "--editable", target], check=False).returncode != 0:
-        raise EnvironmentFailedError(
-            "Installing failed; the lines above say why. Packages come from https://pypi.org (or the index that\n"
-            "pip is configured for): is it reachable from here? The same command tries again."
-        )
+    say("Installing what the exchange needs; a minute or two, and only when that has changed")
+    _pip_install(python, target)
     # Twisted keeps what plugins there are in a file beside them, written by the first command that looks.
     subprocess.run([VENV / "bin" / "twistd", "--help"], check=False, stdout=subprocess.DEVNULL)
-    STAMP.write_text(json.dumps({"digest": _digest(), "extras": wanted}), encoding="utf-8")
+    STAMP.write_text(json.dumps({"place": _place(), "digest": _digest(), "extras": wanted}), encoding="utf-8")
+
+
+def _pip_install(python: Path, target: str) -> None:
+    """
+    Install a target in place, with a short line for each step; all that pip said is shown when it fails.
+    """
+    command: list[str | Path] = [python, "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+    command += ["--progress-bar", "off", "--editable", target]
+    said = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as pip:
+        for line in pip.stdout or ():
+            said.append(line)
+            words = line.split()
+            if words[:1] in (["Collecting"], ["Processing"], ["Downloading"], ["Building"]):
+                say(f"  {words[0].lower()} {Path(words[1]).name}")
+            elif words[:1] == ["Installing"]:
+                say("  unpacking")
+    if pip.returncode != 0:
+        raise EnvironmentFailedError(
+            f"{''.join(said)}\nInstalling failed; the lines above say why. Packages come from https://pypi.org, or\n"
+            "the index that pip is configured for: is it reachable from here? The same command tries again."
+        )
 
 
 def _make(python: Path) -> None:

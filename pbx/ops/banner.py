@@ -4,6 +4,7 @@ What the terminal shows when the exchange is up: what runs where, and what to do
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 import attrs
@@ -66,7 +67,7 @@ def banner(facts: Facts) -> list[str]:
         lines += _row("debug shell", f"ssh -p {facts.manhole_port} debug@127.0.0.1")
     if facts.first_link is not None:
         lines += ["", "The first administrator gets a name and a password here (once, within 24 hours):"]
-        lines += [f"  https://{facts.server_name}:{facts.api_port}{facts.first_link}"]
+        lines += [f"  https://{_reached(facts)}:{facts.api_port}{facts.first_link}"]
     if facts.extensions == 0:
         lines += _first_call(facts, url)
     return [*lines, ""]
@@ -74,6 +75,18 @@ def banner(facts: Facts) -> list[str]:
 
 def _row(name: str, text: str) -> list[str]:
     return [f"  {name:<12}{text}"]
+
+
+def _reached(facts: Facts) -> str:
+    """
+    By what others reach this machine: its full name, or an address when it has only a short one, which others rarely
+    can look up.
+    """
+    if "." in facts.server_name:
+        return facts.server_name
+    hosts = [host for _, host, _ in facts.sockets]
+    host = next((host for host in hosts if not ip_address(host).is_loopback), hosts[0] if hosts else "localhost")
+    return f"[{host}]" if ":" in host else host
 
 
 def _sockets(sockets: Sequence[tuple[str, str, int]]) -> str:
@@ -105,6 +118,6 @@ def _first_call(facts: Facts, url: str) -> list[str]:
     port = next((port for transport, _, port in facts.sockets if transport == "UDP"), 5060)
     return [
         *lines,
-        f"Then give two softphones the server {facts.server_name}:{port}, the user 1005 or 1006 and that password,",
+        f"Then give two softphones the server {_reached(facts)}:{port}, the user 1005 or 1006 and that password,",
         "and dial 1006 from the first.",
     ]

@@ -156,6 +156,7 @@ class Manhole(Service):
         realm.chainedProtocolFactory = lambda: ServerProtocol(ColoredManhole, dict(namespace))
         portal = Portal(realm, [SSHPublicKeyChecker(AuthorizedKeys(authorized_keys))])
         self._factory = cast("Any", ConchFactory(portal))
+        self._factory.noisy = False
         self._factory.privateKeys = dict(keys)
         self._factory.publicKeys = {kind: key.public() for kind, key in keys.items()}
         self._listening: IListeningPort | None = None

@@ -141,6 +141,7 @@ class Site(server.Site):
     """
 
     _log = Logger()
+    noisy = False
 
     def __init__(self, resource: IResource, reactor: Any) -> None:
         server.Site.__init__(self, resource, requestFactory=Request, timeout=IDLE, reactor=reactor)
@@ -174,6 +175,7 @@ class _LimitedTls(TLSMemoryBIOFactory):
     """
 
     log = Logger()
+    noisy = False
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """

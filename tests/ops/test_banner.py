@@ -54,6 +54,17 @@ class BannerTests(SynchronousTestCase):
         self.assertIn("  https://pbx.example.org:8080/first/abc", banner(FACTS))
         self.assertNotIn("/first/", "\n".join(banner(attrs.evolve(FACTS, first_link=None))))
 
+    def test_short_name(self) -> None:
+        """
+        A machine with a short name is shown by an address that others can use.
+        """
+        sockets = [("UDP", "127.0.0.1", 5060), ("UDP", "192.0.2.1", 5060)]
+        text = "\n".join(banner(attrs.evolve(FACTS, server_name="vm", sockets=sockets)))
+        self.assertIn("https://192.0.2.1:8080/first/abc", text)
+        self.assertIn("192.0.2.1:5060, the user", text)
+        sockets = [("UDP", "::1", 5060)]
+        self.assertIn("https://[::1]:8080", "\n".join(banner(attrs.evolve(FACTS, server_name="vm", sockets=sockets))))
+
     def test_first_call(self) -> None:
         """
         Without extensions, the two commands that add them are shown, and can be pasted into a shell.
