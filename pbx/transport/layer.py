@@ -35,7 +35,14 @@ WILDCARDS = {"0.0.0.0": 4, "::": 6}  # noqa: S104
 class ListenError(Exception):
     """
     An address and port that cannot be listened on, and why, in words for the operator.
+
+    Attributes:
+        number: The kernel's error number, or ``None``.
     """
+
+    def __init__(self, text: str, number: int | None = None) -> None:
+        super().__init__(text)
+        self.number = number
 
 
 class TransportLayer:
@@ -114,6 +121,25 @@ class TransportLayer:
             found.append((kind, host, address.port))
         return found
 
+    @property
+    def counters(self) -> dict[str, int]:
+        """
+        What was counted since the start, by name.
+        """
+        reception, connections, guard = self.reception, self.connections, self.reception.guard
+        return {
+            "messages": reception.messages,
+            "keep_alives": reception.keep_alives,
+            "malformed": reception.malformed,
+            "foreign_responses": reception.foreign,
+            "not_sent": sum(udp.failures for udp in self._udp.values()),
+            "connections": len(connections),
+            "connections_refused": connections.refused,
+            "connections_displaced": connections.displaced,
+            "blocked": guard.refused,
+            "held_back": guard.held_back,
+        }
+
     def start(self) -> None:
         """
         Open every socket; when one cannot be had, none is.
@@ -121,12 +147,18 @@ class TransportLayer:
         Raises:
             ListenError: Names the address and port that is taken or is not ours.
         """
-        try:
-            for host in self._hosts():
+        hosts = self._hosts()
+        if not hosts:
+            raise ListenError(f"this machine has no address that {', '.join(self._settings.sip_hosts)} stands for")
+        for host in hosts:
+            try:
                 self._listen(host)
-        except ListenError:
-            self._close_ports()
-            raise
+            except ListenError as error:
+                if error.number == errno.EADDRNOTAVAIL and host not in self._settings.sip_hosts:
+                    # It went, or is still being looked at for a double (RFC 4862 5.4), since it was listed.
+                    continue
+                self._close_ports()
+                raise
         if any(host in WILDCARDS for host in self._settings.sip_hosts):
             self._reread = self._reactor.callLater(self._settings.addresses_interval, self._look_again)
 
@@ -278,4 +310,4 @@ class _Plainly:
             why = "ports below 1024 need a privilege this program does not have"
         else:
             why = str(getattr(error.socketError, "strerror", None) or error.socketError)
-        raise ListenError(f"cannot listen on {self._where}: {why}") from error
+        raise ListenError(f"cannot listen on {self._where}: {why}", number) from error

@@ -75,6 +75,39 @@ class StartTests(SynchronousTestCase):
         error = self.assertRaises(ListenError, rig.layer.start)
         self.assertIn("UDP 10.0.0.77:5060: this is not an address of this machine", str(error))
 
+    def test_no_address_at_all(self) -> None:
+        """
+        A wildcard that stands for nothing is an error.
+        """
+        self.assertRaises(ListenError, self.make(sip_hosts=("::",)).layer.start)
+
+    def test_address_that_went_meanwhile(self) -> None:
+        """
+        An address that is listed but cannot be bound yet does not stop the start; it is had when it can be.
+        """
+        rig = self.make(sip_hosts=("0.0.0.0",))  # noqa: S104
+        tell = rig.host.local_addresses
+        rig.host.local_addresses = lambda: [*tell(), "10.1.0.1"]  # type: ignore[method-assign]
+        rig.layer.start()
+        self.assertEqual({host for _, host, _ in rig.layer.sockets}, {"127.0.0.1", PBX})
+        rig.host.add_address("10.1.0.1")
+        rig.advance(6)
+        self.assertIn(("UDP", "10.1.0.1", 5060), rig.layer.sockets)
+
+    def test_counters(self) -> None:
+        """
+        What happened is counted by name.
+        """
+        rig = self.make()
+        rig.layer.start()
+        phone = rig.udp_phone()
+        for data in (b"garbage, garbage", b"\r\n", request(), response("10.0.0.77")):
+            phone.say(data)
+        rig.advance()
+        counters = rig.layer.counters
+        self.assertEqual({name: count for name, count in counters.items() if count},
+                         {"messages": 1, "keep_alives": 1, "malformed": 1, "foreign_responses": 1})
+
     def test_bad_settings(self) -> None:
         """
         Networks and addresses that are none are refused.

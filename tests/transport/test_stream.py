@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
 from twisted.internet.error import ConnectionLost
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -255,6 +257,30 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual([(way, data[:7]) for way, _, data in trace.seen],
                          [("received", b"OPTIONS"), ("sent", b"answer")])
         self.assertTrue(trace.seen[0][1].startswith("tcp:10.0.0.1:5060>10.0.0.2:"))
+
+
+class AnyBytesTests(SynchronousTestCase):
+    """
+    Whatever comes.
+    """
+
+    @seed(1)
+    @settings(max_examples=300, deadline=None)
+    @given(st.lists(st.one_of(st.binary(max_size=100), st.integers(0, 200)), max_size=8))
+    def test_nothing_breaks(self, pieces: list[bytes | int]) -> None:
+        """
+        Any bytes between any pieces of requests are handed on, answered or dropped; a connection still open is closed
+        in time, and nothing is left.
+        """
+        rig = Rig()
+        phone = rig.stream_phone()
+        data = request(via="TCP 10.0.0.2:5060")
+        for piece in pieces:
+            phone.say(data[:piece] + data if isinstance(piece, int) else piece)
+        rig.advance(1300)
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertIsNotNone(phone.ended_at)
+        rig.stop(self)
 
 
 class LimitTests(SynchronousTestCase):

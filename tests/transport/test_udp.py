@@ -7,6 +7,8 @@ from __future__ import annotations
 import gc
 import random
 
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.sip.message import Request
@@ -185,6 +187,28 @@ class UdpTests(SynchronousTestCase):
         self.rig.layer.udp_flow((PHONE, 5060)).send(bytes(70_000))
         self.rig.advance()
         self.assertEqual(self.phone.heard, [])
+
+
+class AnyBytesTests(SynchronousTestCase):
+    """
+    Whatever comes.
+    """
+
+    @seed(1)
+    @settings(max_examples=300, deadline=None)
+    @given(st.binary(max_size=300), st.integers(0, 250), st.integers(0, 250))
+    def test_nothing_breaks(self, noise: bytes, start: int, end: int) -> None:
+        """
+        A request with any part of it replaced by anything is handed on, answered or dropped, and no more.
+        """
+        rig = Rig()
+        phone = rig.udp_phone()
+        data = request()
+        phone.say(data[:start] + noise + data[end:])
+        rig.advance()
+        self.assertEqual(self.flushLoggedErrors(), [])
+        self.assertTrue(len(phone.heard) <= 1)
+        rig.stop(self)
 
 
 class FlowTableTests(SynchronousTestCase):
