@@ -44,6 +44,9 @@ DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
 NO_ANSWER = frozenset((18, 19, 102))
 """The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
 
+PROBE_PATIENCE = 26.0
+"""Seconds for the answer to a probe: with the time until silence is noticed, a lost call ends in 32 s at most."""
+
 HELD_PROBE = 900.0
 """Seconds between two probes of a leg on hold, which has every right to be silent."""
 
@@ -328,7 +331,7 @@ class Call:
     async def _probe(self, leg: Leg) -> None:
         try:
             session = leg.session
-            alive = session is not None and await session.probe()
+            alive = session is not None and await session.probe(PROBE_PATIENCE)
         finally:
             self._probing.discard(leg)
         if alive:

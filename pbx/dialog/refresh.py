@@ -73,7 +73,7 @@ class Refresher:
             except OfferRefused:
                 return
         text = f"Session refresh failed with {failed}" if failed else "Session could not be refreshed"
-        self._session.end_both(Ending(by_peer=True, cause=102, text=text))
+        self._session.end_both(Ending(by_peer=False, cause=102, text=text))
 
     def _agree(self, interval: int) -> None:
         self._session.timer.agreement = session_timer.Agreement(interval, "uac", required=False)
@@ -95,4 +95,4 @@ class Refresher:
         """
         The peer did not refresh in time.
         """
-        self._session.end_both(Ending(by_peer=True, cause=102, text="Session timer expired"))
+        self._session.end_both(Ending(by_peer=False, cause=102, text="Session timer expired"))

@@ -125,14 +125,17 @@ class Session:
             await self.wait_after_glare()
         raise OfferRefused(491)
 
-    async def probe(self) -> bool:
+    async def probe(self, patience: float) -> bool:
         """
         Ask whether the peer still knows this dialog, by OPTIONS within it.
+
+        Args:
+            patience: How long to wait for any answer at all, in seconds.
 
         Returns:
             ``False`` on 408, 481 or no answer at all; any other answer means that it lives.
         """
-        response = await self.exchange("OPTIONS", (("Accept", "application/sdp"),))
+        response = await self.exchange("OPTIONS", (("Accept", "application/sdp"),), timeout=patience)
         return not isinstance(response, int) and response.status not in (408, 481)
 
     # What comes in.
@@ -206,7 +209,7 @@ class Session:
                 # No description at all is none that can be read.
                 self.user.answer_received(sdp_of(request) or b"")
             except ProtocolError as error:
-                self.end_both(Ending(by_peer=True, cause=127, text=error.reason))
+                self.end_both(Ending(by_peer=False, cause=127, text=error.reason))
                 return
         if self._first_ack:
             self._first_ack = False
@@ -291,7 +294,7 @@ class Session:
         if self._bye is not None:
             self._send_bye()
             return
-        self.end_both(Ending(by_peer=True, cause=102, text="No ACK"))
+        self.end_both(Ending(by_peer=False, cause=102, text="No ACK"))
 
     def _response(
         self, transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -322,16 +325,22 @@ class Session:
         self.user.ended(ending)
 
     def exchange(
-        self, method: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
+        self, method: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", *, timeout: float | None = None
     ) -> Deferred[Response | int]:
         """
         Send a request within the dialog; the result is its final response, or 408 or 503 where none came.
+
+        Args:
+            method: The method.
+            headers: Further header fields.
+            body: The body.
+            timeout: Seconds without any response after which 408 is taken for granted, earlier than 64*T1.
         """
         request = self.dialog.request(method, headers, body)
         done: Deferred[Response | int] = Deferred()
         if method in ("INVITE", "UPDATE"):
             self._offering = True
-        self.core.request(request, self.dialog.flow, Exchange(self, request, done))
+        self.core.request(request, self.dialog.flow, Exchange(self, request, done), timeout)
         return done
 
     def _timer_headers(self) -> tuple[tuple[str, str], ...]:
