@@ -91,6 +91,13 @@ class MemoryPoller:
 
         sock.on_readable = arrived
 
+    def change(self, sock: Any, readable: Any) -> None:
+        """
+        Call another from now on.
+        """
+        if sock.on_readable is not None:
+            self.add(sock, readable)
+
     def remove(self, sock: Any) -> None:
         """
         Watch it no longer.

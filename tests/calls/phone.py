@@ -47,6 +47,7 @@ class Phone(DatagramProtocol):
         media: The RTP packets it was sent, if :meth:`listen_for_media` was called.
         polite: Whether BYE, CANCEL, OPTIONS and PRACK are answered 200 by themselves, and a cancelled INVITE 487.
         on_request: Called with each request, besides.
+        on_response: Called with each response.
     """
 
     kind = "UDP"
@@ -63,6 +64,7 @@ class Phone(DatagramProtocol):
         self.times: list[float] = []
         self.polite = False
         self.on_request: Callable[[Request], None] | None = None
+        self.on_response: Callable[[Response], None] | None = None
         self.reactor: Any = network.reactor(address)
         self.media_port = 4000
         self.media: list[bytes] = []
@@ -91,7 +93,9 @@ class Phone(DatagramProtocol):
         """
         self.received.append(message)
         self.times.append(self.network.clock.seconds())
-        if not isinstance(message, Request):
+        if isinstance(message, Response):
+            if self.on_response is not None:
+                self.on_response(message)
             return
         if self.polite and message.method in ("BYE", "CANCEL", "OPTIONS", "PRACK"):
             self.send(response_to(message, 200, to_tag=message.to_tag or "callee"))
@@ -260,7 +264,14 @@ class Phone(DatagramProtocol):
 
     def acknowledge_refusal(self, invite: Request, response: Response) -> None:
         """
-        Send the ACK to a final response of 300 and above: the INVITE's own branch.
+        Send the ACK to a final response of 300 and above.
+        """
+        self.send(self.refusal_ack(invite, response))
+        self.network.advance(0.01)
+
+    def refusal_ack(self, invite: Request, response: Response) -> Request:
+        """
+        Make the ACK to a final response of 300 and above: the INVITE's own branch.
         """
         fields = Headers()
         for name in ("Via", "From", "Call-ID"):
@@ -268,8 +279,7 @@ class Phone(DatagramProtocol):
         fields.add("To", response.headers.get("To") or "")
         fields.add("CSeq", f"{invite.cseq.number} ACK")
         fields.add("Max-Forwards", "70")
-        self.send(Request("ACK", invite.uri, fields))
-        self.network.advance(0.01)
+        return Request("ACK", invite.uri, fields)
 
     def within(self, method: str, invite: Request, answer: Response, *, cseq: int | None = None, body: bytes = b"",
                headers: Iterable[tuple[str, str]] = ()) -> Request:
