@@ -93,6 +93,7 @@ class LegAudio:
             self._local_cryptos = offered_keys()
         self._local_formats = tuple(formats)
         self._direction = "sendrecv"
+        self._mux = False
         return self._write(
             make_offer(
                 self._place, formats, session_id=self._session_id, version=1, profile=profile,
@@ -113,7 +114,6 @@ class LegAudio:
             raise ProtocolError(488, "No codec in common")
         self.formats = formats
         self.remote = audio
-        self._mux = False
         self._configure(self._local_cryptos if audio.cryptos else ())
 
     # Their offer, our answer.
@@ -161,7 +161,7 @@ class LegAudio:
 
     def repeat(self) -> bytes:
         """
-        Our last description as an offer, byte for byte: for a peer that asks for one in a refresh.
+        Our last description as an offer, byte for byte (``rtcp-mux`` of an answer included): for a refresh.
 
         Raises:
             ValueError: There is none yet.
