@@ -6,6 +6,7 @@ Tests of :mod:`pbx.store.embedded`: the bundled server, really run.
 
 from __future__ import annotations
 
+import atexit
 import fcntl
 import os
 import shutil
@@ -27,12 +28,18 @@ from tests.store.case import FAST, data_directory, data_with_database, new_direc
 from tests.wire.process import ROOT, eventually, reactor, sleep
 
 ANOTHER_EXCHANGE = """
-import sys
+import os, sys
 from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from pbx.store.embedded import EmbeddedPostgres
-server = EmbeddedPostgres(reactor, Path(sys.argv[1]), sys.argv[2:])
+from pbx.store import embedded
+data, uid, programs, *options = sys.argv[1:]
+embedded.binaries = lambda: Path(programs)
+if int(uid) != os.geteuid():
+    os.setgroups([])
+    os.setresgid(int(uid), int(uid), int(uid))
+    os.setresuid(int(uid), int(uid), int(uid))
+server = embedded.EmbeddedPostgres(reactor, Path(data), options)
 async def main():
     print(await server.start(), server.pid, flush=True)
 def failed(failure):
@@ -42,6 +49,10 @@ reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCorouti
 reactor.callWhenRunning(lambda: Deferred.fromCoroutine(main()).addErrback(failed))
 reactor.run()
 """
+
+
+NOBODY = 65534
+AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--")
 
 
 def ask(dsn: str, sql: str = "SELECT 1") -> object:
@@ -67,17 +78,46 @@ async def answers(dsn: str) -> bool:
         return False
 
 
-def another_exchange(data: Path, *prefix: str) -> subprocess.Popen[str]:
+def another_exchange(data: Path, uid: int | None = None) -> subprocess.Popen[str]:
     """
-    Another program that runs the server on a directory.
+    Another program that runs the server on a directory, as another user when that is asked for.
     """
+    who = os.geteuid() if uid is None else uid
+    programs = binaries() if uid is None else programs_for_all()
     return subprocess.Popen(
-        [*prefix, sys.executable, "-c", ANOTHER_EXCHANGE, str(data), *FAST],
+        [sys.executable, "-c", ANOTHER_EXCHANGE, str(data), str(who), str(programs), *FAST],
         stdout=subprocess.PIPE,
         text=True,
-        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)]),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         cwd="/",
     )
+
+
+_programs: list[Path] = []
+
+
+def programs_for_all() -> Path:
+    """
+    PostgreSQL's programs where any user may run them: a copy when the checkout lies in a private home.
+    """
+    if not _programs:
+        found = binaries()
+        reachable = [*AS_NOBODY, "sh", "-c", f"test -x '{found}/postgres'"]
+        if subprocess.run(reachable, check=False).returncode != 0:
+            place = new_directory()
+            atexit.register(shutil.rmtree, place, ignore_errors=True)
+            place.chmod(0o755)
+            # bin of pginstall18 of the package, which has its libraries in a folder beside it.
+            installed, package = found.parent, found.parent.parent
+            for folder in (installed, package.with_name(f"{package.name}.libs")):
+                shutil.copytree(folder, place / folder.relative_to(package.parent))
+            found = place / found.relative_to(package.parent)
+        _programs.append(found)
+    return _programs[0]
 
 
 def first_line(program: subprocess.Popen[str]) -> str:
@@ -326,16 +366,15 @@ class EmbeddedTests(TestCase):
             # All other tests of this class run as a plain user then.
             return
         home = self.temporary()
-        os.chown(home, 65534, 65534)
+        os.chown(home, NOBODY, NOBODY)
         home.chmod(0o700)
         data = home / "data"
-        as_user = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
-        other = another_exchange(data, *as_user)
+        other = another_exchange(data, uid=NOBODY)
         try:
             dsn, pid = first_line(other).split()
             self.assertEqual(ask(dsn), 1)
-            self.assertEqual(Path(f"/proc/{pid}").stat().st_uid, 65534)
-            self.assertEqual((data / "postgres-18").stat().st_uid, 65534)
+            self.assertEqual(Path(f"/proc/{pid}").stat().st_uid, NOBODY)
+            self.assertEqual((data / "postgres-18").stat().st_uid, NOBODY)
             asked = subprocess.run(
                 ["setpriv", "--reuid=65533", "--regid=65533", "--clear-groups", "--", "test", "-e", str(data)],
                 check=False,
@@ -343,10 +382,12 @@ class EmbeddedTests(TestCase):
             self.assertEqual(asked.returncode, 1)
         finally:
             end(other)
+        programs = programs_for_all()
+        self.patch(embedded, "binaries", lambda: programs)
         server = self.server(data)
         self.assertEqual(ask(await server.start()), 1)
-        self.assertEqual(Path(f"/proc/{server.pid}").stat().st_uid, 65534)
-        self.assertEqual((data / "postgres-18" / "PG_VERSION").stat().st_uid, 65534)
+        self.assertEqual(Path(f"/proc/{server.pid}").stat().st_uid, NOBODY)
+        self.assertEqual((data / "postgres-18" / "PG_VERSION").stat().st_uid, NOBODY)
 
     async def test_plain_user_on_roots_directory(self) -> None:
         """
@@ -357,7 +398,7 @@ class EmbeddedTests(TestCase):
         home = self.temporary()
         home.chmod(0o777)
         (home / "postgres-18").mkdir(mode=0o700)
-        other = another_exchange(home, "setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--")
+        other = another_exchange(home, uid=NOBODY)
         try:
             self.assertIn("belongs to user root, and this program runs as nobody", first_line(other))
         finally:
@@ -369,12 +410,15 @@ class EmbeddedTests(TestCase):
         """
         if os.geteuid() != 0:
             return
-        self.patch(embedded, "account_for", lambda directory: _service_account())
+        account = embedded.Account(AS_NOBODY, NOBODY, NOBODY)
+        self.patch(embedded, "account_for", lambda directory: account)
+        programs = programs_for_all()
+        self.patch(embedded, "binaries", lambda: programs)
         data = await self.copied(self.temporary())
         data.chmod(0o755)
         server = self.server(data)
         self.assertEqual(ask(await server.start()), 1)
-        self.assertEqual(Path(f"/proc/{server.pid}").stat().st_uid, 65534)
+        self.assertEqual(Path(f"/proc/{server.pid}").stat().st_uid, NOBODY)
 
 
 class BinariesTests(SynchronousTestCase):
@@ -395,10 +439,6 @@ class BinariesTests(SynchronousTestCase):
         """
         self.patch(embedded.importlib.util, "find_spec", lambda name: None)
         self.assertIn("database.url", str(self.assertRaises(EmbeddedError, binaries)))
-
-
-def _service_account() -> embedded.Account:
-    return embedded.Account(("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--"), 65534, 65534)
 
 
 async def _is(value: bool) -> bool:
