@@ -5,17 +5,12 @@ The debug shell: a Python prompt in the running exchange, over SSH, on loopback,
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from twisted.application.service import Service
 from twisted.conch.checkers import IAuthorizedKeysDB, SSHPublicKeyChecker, readAuthorizedKeyFile
-from twisted.conch.insults.insults import ServerProtocol
-from twisted.conch.interfaces import IConchUser
-from twisted.conch.manhole import ColoredManhole
-from twisted.conch.manhole_ssh import ConchFactory, TerminalRealm, TerminalSession
 from twisted.conch.ssh.keys import Key
-from twisted.cred.portal import Portal
 from twisted.logger import Logger
 from zope.interface import implementer
 
@@ -88,41 +83,6 @@ class AuthorizedKeys:
             return []
 
 
-class _Session(TerminalSession):
-    """
-    Conch's terminal session with what it leaves out: a window that is resized, and a client without a terminal.
-    """
-
-    width, height = 80, 24
-    _terminal: Any = None
-    _shell: Any = None
-
-    def openShell(self, proto: Any) -> None:  # noqa: N802 - conch calls it
-        """
-        Begin.
-        """
-        self._terminal = proto
-        # conch's adapters are not annotated.
-        make, connect = cast("Any", self.chainedProtocolFactory), cast("Any", self.transportFactory)
-        self._shell = make()
-        connect(proto, self._shell, IConchUser(self.original), self.width, self.height)
-
-    def windowChanged(self, newWindowSize: tuple[int, int, int, int]) -> None:  # noqa: N802, N803 - conch calls it
-        """
-        The window has another number of rows and columns.
-        """
-        self.height, self.width = newWindowSize[:2]
-        if self._terminal is not None:
-            self._shell.terminalProtocol.terminalSize(self.width, self.height)
-
-    def eofReceived(self) -> None:
-        """
-        Nothing more will be typed.
-        """
-        if self._terminal is not None:
-            self._terminal.loseConnection()
-
-
 class Manhole(Service):
     """
     The listening shell.
@@ -150,15 +110,10 @@ class Manhole(Service):
         """
         self._reactor = reactor
         self._port = port
-        # conch's annotations are of the time when keys were bytes, and its realm does not say that it is one.
-        realm: Any = TerminalRealm()
-        realm.sessionFactory = _Session
-        realm.chainedProtocolFactory = lambda: ServerProtocol(ColoredManhole, dict(namespace))
-        portal = Portal(realm, [SSHPublicKeyChecker(AuthorizedKeys(authorized_keys))])
-        self._factory = cast("Any", ConchFactory(portal))
-        self._factory.noisy = False
-        self._factory.privateKeys = dict(keys)
-        self._factory.publicKeys = {kind: key.public() for kind, key in keys.items()}
+        # Conch's terminals import the reactor: not before there is one.
+        from pbx.ops.shell import shell_factory
+
+        self._factory = shell_factory(SSHPublicKeyChecker(AuthorizedKeys(authorized_keys)), keys, namespace)
         self._listening: IListeningPort | None = None
 
     @property

@@ -62,7 +62,6 @@ class Request(server.Request):
         """
         # Not the length: a large one would make Twisted open a temporary file.
         server.Request.gotLength(self, 0)
-        self._is_too_large = length is not None and length > LARGEST_BODY
         if length is not None and length > DRAINED:
             self._cut_off()
 

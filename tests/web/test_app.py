@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.logger import formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -335,6 +336,18 @@ class IdentityTests(SynchronousTestCase):
         ways = [FakeIdentity(None), FakeIdentity("a"), FakeIdentity("b")]
         self.assertEqual(self.successResultOf(Deferred.fromCoroutine(AnyOf(ways).who(None))), "a")
         self.assertIsNone(self.successResultOf(Deferred.fromCoroutine(AnyOf([]).who(None))))
+
+    def test_audit_line(self) -> None:
+        """
+        The audit line names who, what, and each field that differs, and nothing that stayed.
+        """
+        events: list[dict[str, Any]] = []
+        globalLogPublisher.addObserver(events.append)
+        self.addCleanup(globalLogPublisher.removeObserver, events.append)
+        before, after = {"name": "A", "email": None}, {"name": "B", "email": None}
+        LogAudit().wrote("local:root", "change", "extension 1005", before, after)
+        text = formatEvent(events[-1])
+        self.assertEqual(text, "audit: local:root change extension 1005 (name: 'A' -> 'B')")
 
     def test_interfaces(self) -> None:
         """
