@@ -8,7 +8,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
-from klein import Klein
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -58,6 +57,9 @@ class WebApp:
             tasks: Where writes run.
             unavailable: The errors by which a route shows that the database is away; they are answered 503.
         """
+        # Klein imports the reactor: not before there is one.
+        from klein import Klein
+
         self._identity = identity
         self._tasks = tasks
         self._unavailable = unavailable
