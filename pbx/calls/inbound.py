@@ -63,6 +63,7 @@ class InboundLeg(Leg):
         super().__init__(owner, emit, wall, call, 1, party, flow, invite.request.call_id)
         self.invite = invite
         self._described: bytes | None = None
+        self._told: set[int] = set()
         invite.use(self)
 
     def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:
@@ -90,8 +91,9 @@ class InboundLeg(Leg):
         """
         Tell the caller that it rings; once.
         """
-        if self.state is LegState.TRYING:
+        if 180 not in self._told:
             self.rang()
+            self._told.add(180)
             if self.invite.reliable and self.invite.offer is None and self._described is None:
                 # RFC 3262 5: the first reliable response to an INVITE without an offer makes it.
                 self._described = self._late_offer(None)
@@ -106,6 +108,7 @@ class InboundLeg(Leg):
         if described is None:
             return False
         self.rang()
+        self._told.add(status)
         self.invite.provisional(status, described, headers)
         return True
 

@@ -11,10 +11,11 @@ from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.dialog import Dialog
 from pbx.dialog.reliable import ReliableProvisionals
 from pbx.dialog.session import SDP, Session
-from pbx.dialog.user import ISessionUser
+from pbx.dialog.user import Ending, ISessionUser
 from pbx.dialog.useragent import ALLOW, contact_of, new_tag
 from pbx.sip.message import ProtocolError, response_to
 from pbx.sip.multipart import sdp_of
+from pbx.sip.reasons import parse_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +64,7 @@ class IncomingInvite:
         self._tag = transaction.tag = new_tag()
         self._contact = contact_of(transaction.flow, contact_user)
         self._final = False
+        self._answered = False
         self._offered_in_provisional = False
         self._answered_in_prack = False
         self._reliable: ReliableProvisionals | None = None
@@ -135,12 +137,15 @@ class IncomingInvite:
         """
         Answer with a final response of 300 and above.
         """
-        if self._final:
-            return
-        self._finish()
-        self._transaction.respond(self._response(status, headers, None, reason))
-        if self.session is not None:
-            self.session.forget()
+        if not self._final:
+            self._refuse(status, reason, headers)
+
+    def withdraw(self, headers: Iterable[tuple[str, str]] = ()) -> None:
+        """
+        Refuse after all what was accepted, while the 200 still waits for a PRACK.
+        """
+        if self._final and not self._answered:
+            self._refuse(480, None, headers)
 
     # From the core and the session.
 
@@ -148,17 +153,15 @@ class IncomingInvite:
         """
         The peer has cancelled: 487 (RFC 3261 9.2); after a final response it changes nothing.
         """
-        if not self._final:
-            self.reject(487)
-            self._tell_cancelled(cancel.headers.get("Reason") or "Cancelled by the caller")
+        reasons = parse_reasons(cancel.headers.get_all("Reason"))
+        text = next((reason.text for reason in reasons if reason.text), "Cancelled by the caller")
+        self._given_up(487, Ending(by_peer=True, cause=16, text=text))
 
     def peer_hung_up(self) -> None:
         """
         BYE within the early dialog (RFC 3261 15.1.2): 487 for the INVITE.
         """
-        if not self._final:
-            self.reject(487)
-            self._tell_cancelled("BYE before the answer")
+        self._given_up(487, Ending(by_peer=True, cause=16, text="BYE before the answer"))
 
     def prack_received(self, request: Request) -> tuple[tuple[tuple[str, str], ...], bytes]:
         """
@@ -206,21 +209,36 @@ class IncomingInvite:
         session.confirmed(wait, answer_due=late)
         session.timer.start(self._agreement, we_asked=False)
 
+    def _refuse(self, status: int, reason: str | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
+        self._finish()
+        self._transaction.respond(self._response(status, headers, None, reason))
+        if self.session is not None:
+            self.session.forget()
+
+    def _given_up(self, status: int, ending: Ending) -> None:
+        """
+        Refuse what nobody waits for any more; whoever accepted it already hears that it has ended.
+        """
+        if self._answered:
+            return
+        accepted = self._final
+        self._refuse(status)
+        if self._user is None:
+            return
+        if accepted:
+            self._user.ended(ending)
+        else:
+            self._user.cancelled(ending.text)
+
     def _finish(self) -> None:
-        self._final = True
+        self._final = self._answered = True
         self._core.invites.pop(self._transaction, None)
         if self._reliable is not None:
             self._reliable.stop()
 
     def _prack_missing(self) -> None:
         # RFC 3262 3: no PRACK for 64*T1 rejects the INVITE.
-        if not self._final:
-            self.reject(504)
-            self._tell_cancelled("No PRACK")
-
-    def _tell_cancelled(self, text: str) -> None:
-        if self._user is not None:
-            self._user.cancelled(text)
+        self._given_up(504, Ending(by_peer=False, cause=102, text="No PRACK"))
 
     def _response(
         self, status: int, headers: Iterable[tuple[str, str]], sdp: bytes | None, reason: str | None = None

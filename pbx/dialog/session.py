@@ -74,6 +74,9 @@ class Session:
         """
         End a session with BYE; before the ACK to our 2xx has come, the BYE waits for it (RFC 3261 15).
         """
+        if self.state is State.EARLY and self.invite is not None:
+            # Our 200 still waits for a PRACK: there is nothing yet that a BYE could end.
+            self.invite.withdraw(headers)
         if self.state is not State.UP:
             return
         self._stop_timers()
