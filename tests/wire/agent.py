@@ -156,6 +156,7 @@ class Agent(DatagramProtocol):
         on_invite: what to do with an INVITE that begins a call; takes the request and gives the response's status,
             reason and body. Answers 486 unless set.
         requests: the requests that came, for a test to wait for.
+        more: headers of its responses in place of its Contact.
     """
 
     noisy = False
@@ -166,6 +167,7 @@ class Agent(DatagramProtocol):
         self.requests: DeferredQueue[Message] = DeferredQueue()
         self.dialogs: dict[str, Dialog] = {}
         self.on_invite: Callable[[Message], tuple[int, str, bytes]] = lambda _: (486, "Busy Here", b"")
+        self.more: list[tuple[str, str]] = []
         self._waiting: dict[str, Callable[[Message], None]] = {}
         self._answers: dict[str, bytes] = {}
 
@@ -219,7 +221,7 @@ class Agent(DatagramProtocol):
             headers = [("Via", value) for value in request.all("via")]
             headers += [("Record-Route", value) for value in request.all("record-route")]
             headers += [("From", request["from"]), ("To", request["to"] + tag), ("Call-ID", request["call-id"])]
-            headers += [("CSeq", request["cseq"]), ("Contact", f"<{self.contact}>")]
+            headers += [("CSeq", request["cseq"]), *(self.more or [("Contact", f"<{self.contact}>")])]
             if request.method == "INVITE" and status == 200 and dialog is None:
                 here, there = request["to"] + tag, request["from"]
                 self.dialogs[request["call-id"]] = Dialog(request["call-id"], here, there, request.contact)

@@ -57,6 +57,7 @@ class ExchangeTestCase(TestCase):
                 exchange.add_extension(number)
         self.exchange = _running[cls]
         self._calls_before = {record["id"] for record in self._cdr_now()}
+        self._dialogs_before = int(self.exchange.api("GET", "/api/status")[1]["left"]["dialogs"])
 
     def stop_exchange(self) -> list[str]:
         """
@@ -95,17 +96,20 @@ class ExchangeTestCase(TestCase):
 
         return await eventually(ask, within, f"{phrase!r} in the log")
 
-    async def nothing_left(self, within: float = 5, transactions: bool = False) -> None:
+    async def nothing_left(self, within: float = 5, dialogs: bool = True) -> None:
         """
-        Wait until there is no call, no port for audio and no dialog; no transaction either, if asked: some live on for
-        32 seconds.
+        Wait until there is no call and no port for audio, and no more dialogs than there were when the test began.
+
+        Args:
+            within: seconds.
+            dialogs: whether to look at dialogs; one whose peer is gone lives until its BYE is given up, after 32 s.
         """
 
         async def ask() -> bool:
             _, status = await self.api("GET", "/api/status")
-            self._left = {"calls": status["calls"]["live"], "media": status["media"]["sessions"], **status["left"]}
-            if not transactions:
-                self._left.pop("transactions")
+            self._left = {"calls": status["calls"]["live"], "media": status["media"]["sessions"]}
+            if dialogs:
+                self._left["dialogs"] = max(0, status["left"]["dialogs"] - self._dialogs_before)
             return not any(self._left.values())
 
         try:

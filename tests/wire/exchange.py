@@ -224,9 +224,9 @@ class Exchange:
             complaints.append(f"processes are left: {left}")
         sought = re.compile(r" (ERROR|CRITICAL) |Traceback|Unhandled")
         written = [*self.log(), *self.output.read_text(errors="replace").splitlines()]
-        wrong = [line for line in written if sought.search(line)]
-        if wrong:
-            complaints.append("it logged:\n" + "\n".join(wrong[:20]))
+        wrong = next((number for number, line in enumerate(written) if sought.search(line)), None)
+        if wrong is not None:
+            complaints.append("it logged:\n" + "\n".join(written[wrong : wrong + 40]))
         self.kill()
         return complaints
 
