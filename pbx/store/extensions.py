@@ -13,7 +13,7 @@ from twisted.logger import Logger
 from pbx.directory.extension import Extension
 from pbx.store.database import Database, DatabaseDown, DatabaseError
 from pbx.store.passwords import digests_of, hash_of, matches
-from pbx.tasks import Tasks
+from pbx.store.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,13 @@ CHANNEL = "extension"
 """Notified by the table's triggers with the number that changed, or nothing for "all of them"."""
 
 COLUMNS = "number, name, email, allow_external, is_admin, enabled, digests"
+
+PAUSE = 0.02
+"""Seconds from a notification to reading: many that come together are read at once."""
+AGAIN = 5.0
+"""Seconds until a reading that failed is tried again."""
+STOP_SECONDS = 2.0
+"""How long a reading may take when the program stops."""
 
 FIELDS = frozenset({"name", "email", "allow_external", "is_admin", "enabled"})
 """What :meth:`Extensions.update` can change, besides the password."""
@@ -40,7 +47,7 @@ class Extensions:
     The extensions in the database, and the directory that mirrors them.
 
     Args:
-        reactor: The reactor (threads, for hashing).
+        reactor: The reactor (time, and threads for hashing).
         database: Where they are kept.
         directory: What is kept fresh with them, whichever node or operator changes them.
         realm: The digest realm of the exchange.
@@ -57,9 +64,8 @@ class Extensions:
         self._directory = directory
         self._realm = realm
         self._fips = fips
-        self._tasks = Tasks()
         self._stale: set[str] = set()
-        self._reading = False
+        self._worker = Worker(reactor, self._refresh, "read changed extensions")
 
     async def start(self) -> None:
         """
@@ -76,7 +82,8 @@ class Extensions:
         """
         Read nothing any more.
         """
-        await self._tasks.stop()
+        self._worker.stop()
+        await self._worker.settle(STOP_SECONDS, again=False)
 
     async def list(self) -> Sequence[Extension]:
         """
@@ -186,29 +193,33 @@ class Extensions:
 
     def _changed(self, number: str) -> None:
         self._stale.add(number)
-        if not self._reading:
-            self._reading = True
-            self._tasks.start(self._refresh(), "read a changed extension")
+        self._worker.soon(PAUSE)
 
     async def _refresh(self) -> None:
         # One after the other: an older answer must not come after a newer one.
-        try:
-            while self._stale:
-                stale, self._stale = self._stale, set()
+        while self._stale:
+            stale, self._stale = self._stale, set()
+            try:
                 if "" in stale or len(stale) > 1:
                     await self._load()
-                    continue
-                number = stale.pop()
-                extension = await self.get(number)
-                if extension is None:
-                    self._directory.remove(number)
                 else:
-                    self._directory.put(extension)
-        except DatabaseError as error:
-            # Everything is read again when it has come back.
-            self.log.debug("Changed extensions were not read: {error}", error=error)
-        finally:
-            self._reading = False
+                    (number,) = stale
+                    await self._reread(number)
+            except DatabaseDown:
+                # Everything is read again when it is back.
+                return
+            except DatabaseError as error:
+                self.log.warn("Changed extensions were not read, tried again: {error}", error=error)
+                self._stale |= stale
+                self._worker.soon(AGAIN)
+                return
+
+    async def _reread(self, number: str) -> None:
+        extension = await self.get(number)
+        if extension is None:
+            self._directory.remove(number)
+        else:
+            self._directory.put(extension)
 
     async def _hashed(self, number: str, password: str) -> tuple[str, str]:
         def both() -> tuple[str, str]:

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from pbx.store.database import Database
@@ -56,6 +57,30 @@ async def data_with_database() -> Path:
         await server.start()
         await server.stop()
     return data_directory()
+
+
+class Lines:
+    """
+    What :class:`Database` logs during a test, at ``info`` and above.
+
+    Attributes:
+        lines: The formats of the lines.
+        texts: The lines.
+    """
+
+    def __init__(self, case: TestCase) -> None:
+        self.lines: list[str] = []
+        self.texts: list[str] = []
+        globalLogPublisher.addObserver(self)
+        case.addCleanup(globalLogPublisher.removeObserver, self)
+
+    def __call__(self, event: LogEvent) -> None:
+        """
+        Take an event.
+        """
+        if event["log_namespace"] == "pbx.store.database.Database" and event["log_level"] >= LogLevel.info:
+            self.lines.append(event["log_format"])
+            self.texts.append(formatEvent(event))
 
 
 class DatabaseTestCase(TestCase):

@@ -15,7 +15,7 @@ from pbx.store.cdr import Cdr
 from pbx.store.database import Database, DatabaseDown, Rejected
 from pbx.store.embedded import EmbeddedPostgres
 from pbx.store.migrate import migrate
-from tests.store.case import FAST, DatabaseTestCase, data_directory
+from tests.store.case import FAST, DatabaseTestCase, Lines, data_directory
 from tests.wire.ports import free_ports
 from tests.wire.process import eventually, reactor, sleep
 
@@ -278,8 +278,12 @@ class ExternalServerTests(DatabaseTestCase):
         A wrong password is like a server that is away: said once, without the password.
         """
         await self.server.start()
+        log = Lines(self)
         database = Database(reactor, self.url.replace("rd@", "rong@"))
         await database.start()
         self.assertFalse(database.up)
         await sleep(0.5)
         await database.stop()
+        (text,) = log.texts
+        self.assertIn('password authentication failed for user "pbx_user"', text)
+        self.assertNotIn("rong", text)

@@ -10,7 +10,6 @@ import socket
 
 import psycopg2
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
-from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import TestCase
 
 from pbx.store import database as module
@@ -24,7 +23,7 @@ from pbx.store.database import (
     Transaction,
 )
 from pbx.store.embedded import EmbeddedPostgres
-from tests.store.case import FAST, DatabaseTestCase, data_with_database
+from tests.store.case import FAST, DatabaseTestCase, Lines, data_with_database
 from tests.wire.process import eventually, reactor, sleep
 
 run = Deferred.fromCoroutine
@@ -35,22 +34,6 @@ async def is_up(database: Database) -> bool:
     Whether the database answers.
     """
     return database.up
-
-
-class Lines:
-    """
-    What the database logs, at ``info`` and above.
-    """
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def __call__(self, event: dict[str, object]) -> None:
-        """
-        Take an event.
-        """
-        if event["log_namespace"] == "pbx.store.database.Database" and event["log_level"] >= LogLevel.info:  # type: ignore[operator]
-            self.lines.append(str(event["log_format"]))
 
 
 class StatementTests(DatabaseTestCase):
@@ -196,9 +179,7 @@ class LossTests(DatabaseTestCase):
         Watch the log.
         """
         await DatabaseTestCase.setUp(self)
-        self.log = Lines()
-        globalLogPublisher.addObserver(self.log)
-        self.addCleanup(globalLogPublisher.removeObserver, self.log)
+        self.log = Lines(self)
 
     async def test_killed_server(self) -> None:
         """

@@ -12,7 +12,8 @@ from twisted.internet.defer import Deferred, gatherResults
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.sip.digest import ha1
-from pbx.store.database import Database, DatabaseDown, Duplicate, Rejected
+from pbx.store import extensions as module
+from pbx.store.database import Database, DatabaseDown, DatabaseTimeout, Duplicate, Rejected
 from pbx.store.extensions import Extensions, UnknownExtensionError
 from tests.store.case import DatabaseTestCase
 from tests.wire.process import eventually, reactor
@@ -157,6 +158,26 @@ class ExtensionsTests(DatabaseTestCase):
         await self.database.execute("TRUNCATE extension")
         await self.soon(directory, "1007", None)
         await self.soon(self.directory, "1007", None)
+
+    async def test_reading_that_failed_is_tried_again(self) -> None:
+        """
+        A change that could not be read (the server was too slow) is read a little later.
+        """
+        self.patch(module, "AGAIN", 0.01)
+        query = self.database.query
+        failures = [DatabaseTimeout("too slow"), DatabaseTimeout("too slow")]
+
+        async def slow(sql: str, args: tuple[object, ...] = ()) -> object:
+            if failures:
+                raise failures.pop()
+            return await query(sql, args)
+
+        other = await self.second()
+        await self.extensions.add("1005", "John", PASSWORD)
+        self.patch(self.database, "query", slow)
+        await other.execute("DELETE FROM extension")
+        await self.soon(self.directory, "1005", None)
+        self.assertEqual(failures, [])
 
     async def test_what_was_missed_while_the_server_was_away(self) -> None:
         """
