@@ -287,13 +287,9 @@ class StreamProtocol(Protocol):
         reception, flow = self._reception, self.flow
         if not reception.guard.allowed(flow.remote[0]):
             self._held_back()
-            if flow.closed:
-                return
         if isinstance(item, KeepAlive):
             reception.keep_alives += 1
-            if not self.silent:
-                # A connection that brings nothing but line breaks does not live by them.
-                self._last = self._clock.seconds()
+            self._last = self._clock.seconds()
             transport: Any = self.transport
             transport.write(b"\r\n")
             return
@@ -315,10 +311,8 @@ class StreamProtocol(Protocol):
             self.close()
 
     def _held_back(self) -> None:
-        if self._reception.guard.blocked(self.flow.remote[0]):
-            self.abort()
-        elif self._resume is None:
-            # What it sends meanwhile waits in its own kernel.
+        # A blocked address has had its connections closed; what another sends meanwhile waits in its own kernel.
+        if self._resume is None:
             transport: Any = self.transport
             transport.pauseProducing()
             self._resume = self._clock.callLater(PAUSE, self._read_on)

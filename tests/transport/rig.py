@@ -205,3 +205,4 @@ class Rig:
         test.assertEqual(self.host.bound, {})
         test.assertEqual(self.host.streams, set())
         test.assertEqual(len(self.layer.connections), 0)
+        test.assertEqual(len(self.layer.connections._per_address), 0)

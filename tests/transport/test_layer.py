@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred
+from twisted.logger import LogLevel, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.transport.flow import Flow, FlowClosed
@@ -222,7 +223,11 @@ class AddressTests(SynchronousTestCase):
         self.addCleanup(rig.stop, self)
         rig.host.add_address("10.1.0.1")
         blocker = rig.host.listenUDP(5060, FakeProtocol(), interface="10.1.0.1")
+        lines: list[Any] = []
+        globalLogPublisher.addObserver(lines.append)
+        self.addCleanup(globalLogPublisher.removeObserver, lines.append)
         rig.advance(20)
+        self.assertEqual(len([line for line in lines if line["log_level"] is LogLevel.error]), 1)
         self.assertNotIn(("UDP", "10.1.0.1", 5060), rig.layer.sockets)
         blocker.stopListening()
         rig.advance(6)
@@ -303,6 +308,20 @@ class OpenTests(SynchronousTestCase):
         two = self.open(target)
         self.rig.advance()
         self.assertTrue(self.successResultOf(one).closed)
+        self.assertFalse(self.successResultOf(two).closed)
+
+    def test_closing_is_not_used_again(self) -> None:
+        """
+        A connection that is being closed is not given to anybody, though its end has not come yet.
+        """
+        target = Target("TCP", "10.0.0.5", 5060)
+        one = self.open(target)
+        self.rig.advance()
+        flow = self.successResultOf(one)
+        next(iter(self.rig.layer.connections._making)).close()
+        two = self.open(target)
+        self.rig.advance()
+        self.assertTrue(flow.closed)
         self.assertFalse(self.successResultOf(two).closed)
 
     def test_refused(self) -> None:

@@ -243,6 +243,8 @@ class ResolverTests(SynchronousTestCase):
         self.zone.add("_sip._udp.example", *(srv(1, 1, port, "host.example") for port in range(200)))
         self.zone.add("host.example", a("192.0.2.1"))
         self.assertEqual(len(self.resolve("sip:example;transport=udp")), MOST_TARGETS)
+        self.zone.add("many.example", *(a(f"192.0.2.{number}") for number in range(200)))
+        self.assertEqual(len(self.resolve("sip:many.example:5060")), MOST_TARGETS)
 
 
 class LookupTests(SynchronousTestCase):

@@ -39,6 +39,17 @@ class CertificateTests(SynchronousTestCase):
         verifyObject(IOpenSSLServerConnectionCreator, ServerCertificate(*self.paths))
         verifyObject(IOpenSSLClientConnectionCreator, UncheckedClient("x"))
 
+    def test_oldest_version(self) -> None:
+        """
+        Nothing below TLS 1.2 is spoken, even where OpenSSL itself would, as a server and as a client.
+        """
+        contexts = (ServerCertificate(*self.paths)._context, UncheckedClient("x")._context)
+        for options in (context.set_options(0) for context in contexts):
+            self.assertTrue(options & SSL.OP_NO_TLSv1)
+            self.assertTrue(options & SSL.OP_NO_TLSv1_1)
+            self.assertFalse(options & SSL.OP_NO_TLSv1_2)
+            self.assertFalse(options & SSL.OP_NO_TLSv1_3)
+
     def test_bad_files(self) -> None:
         """
         What cannot be used is an error that names the file.
