@@ -14,6 +14,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -192,6 +193,10 @@ class EmbeddedPostgres:
         version = self.directory / "PG_VERSION"
         try:
             self._account = account_for(self.directory)
+            mode = self._data.stat().st_mode
+            if self._account.uid != os.geteuid() and not mode & 0o001:
+                # Root's data directory, and a server that is not root: it must get through, and no more.
+                self._data.chmod(stat.S_IMODE(mode) | 0o001)
             lock = os.open(f"{self.directory}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except PermissionError as error:
             raise EmbeddedError(f"No permission to use {self._data}: {error.strerror} ({error.filename})") from error

@@ -7,8 +7,11 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from twisted.logger import LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import TestCase
@@ -16,12 +19,30 @@ from twisted.trial.unittest import TestCase
 from pbx.store.database import Database
 from pbx.store.embedded import EmbeddedPostgres
 from pbx.store.migrate import migrate
-from tests.wire.process import reactor
+from tests.wire.process import ROOT, reactor
 
 TABLES = ("system", "extension", "location", "cdr")
 
 FAST = ("fsync=off", "full_page_writes=off")
 """The tests' data may perish with the machine."""
+
+KEEP_UP = """
+import sys
+from pathlib import Path
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+from pbx.store.embedded import EmbeddedPostgres
+server = EmbeddedPostgres(reactor, Path(sys.argv[1]), sys.argv[2:])
+def until_the_tests_have_ended():
+    sys.stdin.read()
+    reactor.callFromThread(reactor.stop)
+async def main():
+    print(await server.start(), flush=True)
+reactor.addSystemEventTrigger("before", "shutdown", lambda: Deferred.fromCoroutine(server.stop()))
+reactor.callWhenRunning(lambda: Deferred.fromCoroutine(main()))
+reactor.callInThread(until_the_tests_have_ended)
+reactor.run()
+"""
 
 ROOM = 1_000_000_000
 """Bytes that must be free in memory for the tests to put databases there."""
@@ -83,25 +104,83 @@ class Lines:
             self.texts.append(formatEvent(event))
 
 
+class SharedServer:
+    """
+    One bundled server for all tests of this process that only use it: a program of its own keeps it up, also when a
+    test kills it, and ends with this process.
+
+    Attributes:
+        dsn: Its connection string.
+    """
+
+    def __init__(self, data: Path) -> None:
+        self._program = subprocess.Popen(  # noqa: S603 - ourselves
+            [sys.executable, "-c", KEEP_UP, str(data), *FAST],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *filter(None, sys.path)])},
+        )
+        assert self._program.stdout is not None
+        self.dsn = self._program.stdout.readline().strip()
+        self._lock = data / "postgres-18" / "postmaster.pid"
+
+    @property
+    def pid(self) -> int:
+        """
+        Its process.
+        """
+        return int(self._lock.read_text().split()[0])
+
+    def end(self) -> None:
+        """
+        Stop it.
+        """
+        self._program.communicate(timeout=10)
+
+
+_shared: list[SharedServer] = []
+
+
+async def shared_server() -> SharedServer:
+    """
+    The shared server, started when it is first wanted.
+    """
+    if not _shared:
+        data = new_directory()
+        atexit.register(shutil.rmtree, data, ignore_errors=True)
+        shutil.copytree(await data_with_database() / "postgres-18", data / "postgres-18")
+        _shared.append(SharedServer(data))
+        atexit.register(_shared[0].end)
+    return _shared[0]
+
+
 class DatabaseTestCase(TestCase):
     """
     A running server with every migration applied and every table empty, and a connected database.
 
     Attributes:
-        server: The bundled server.
+        own_server: The class starts and stops its server itself; else it is the shared one, which may be killed.
+        server: The server.
         dsn: Its connection string.
         database: Connected to it.
         spool: An empty directory of the test's own.
     """
 
     timeout = 30
+    own_server = False
+    server: Any
 
     async def setUp(self) -> None:
         """
-        Start the server, connect, empty the tables.
+        Have a server, connect, empty the tables.
         """
-        self.server = EmbeddedPostgres(reactor, data_directory(), FAST)
-        self.dsn = await self.server.start()
+        if self.own_server:
+            self.server = EmbeddedPostgres(reactor, data_directory(), FAST)
+            self.dsn = await self.server.start()
+        else:
+            self.server = await shared_server()
+            self.dsn = self.server.dsn
         self.database = Database(reactor, self.dsn, prepare=migrate)
         await self.database.start()
         await self.database.execute(f"TRUNCATE {', '.join(TABLES)}")
@@ -109,10 +188,11 @@ class DatabaseTestCase(TestCase):
 
     async def tearDown(self) -> None:
         """
-        Disconnect and stop the server.
+        Disconnect, and stop the server if it is the test's own.
         """
         await self.database.stop()
-        await self.server.stop()
+        if self.own_server:
+            await self.server.stop()
 
     async def second(self, **named: object) -> Database:
         """

@@ -206,7 +206,7 @@ class BindingsTests(DatabaseTestCase):
         self.bindings.save("1001", [binding("sip:a")])
         await self.bindings.stop()
         bindings = self.restarted()
-        os.kill(self.server.pid or 0, signal.SIGKILL)
+        os.kill(self.server.pid, signal.SIGKILL)
         for contact in ("sip:b", "sip:c"):
             bindings.save("1001", [binding(contact)])
         bindings.save("1002", [binding("sip:d")])

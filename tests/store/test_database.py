@@ -174,6 +174,8 @@ class LossTests(DatabaseTestCase):
     The server goes away and comes back.
     """
 
+    own_server = True
+
     async def setUp(self) -> None:
         """
         Watch the log.

@@ -406,7 +406,8 @@ class EmbeddedTests(TestCase):
 
     async def test_root_without_user_namespaces(self) -> None:
         """
-        Where user namespaces are forbidden, as in many containers, root runs the server as a service user.
+        Where user namespaces are forbidden, as in many containers, root runs the server as a service user, who may pass
+        through the data directory and no more.
         """
         if os.geteuid() != 0:
             return
@@ -414,11 +415,12 @@ class EmbeddedTests(TestCase):
         self.patch(embedded, "account_for", lambda directory: account)
         programs = programs_for_all()
         self.patch(embedded, "binaries", lambda: programs)
-        data = await self.copied(self.temporary())
-        data.chmod(0o755)
+        data = self.temporary()
+        (data / "secret.key").touch(0o600)
         server = self.server(data)
         self.assertEqual(ask(await server.start()), 1)
         self.assertEqual(Path(f"/proc/{server.pid}").stat().st_uid, NOBODY)
+        self.assertEqual(stat.S_IMODE(data.stat().st_mode), 0o701)
 
 
 class BinariesTests(SynchronousTestCase):

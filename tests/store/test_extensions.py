@@ -189,7 +189,7 @@ class ExtensionsTests(DatabaseTestCase):
         await self.database.execute("ALTER TABLE extension DISABLE TRIGGER extension_changed")
         await other.execute("UPDATE extension SET name = 'Johnny'")
         await self.database.execute("ALTER TABLE extension ENABLE TRIGGER extension_changed")
-        os.kill(self.server.pid or 0, signal.SIGKILL)
+        os.kill(self.server.pid, signal.SIGKILL)
 
         async def down() -> bool:
             return not self.database.up
