@@ -141,7 +141,8 @@ class Phone(DatagramProtocol):
         """
         The statuses it was sent, of one method or of all.
         """
-        return [m.status for m in self.received if isinstance(m, Response) and method in (None, m.cseq.method)]
+        found = [m for m in self.received if isinstance(m, Response)]
+        return [m.status for m in found if method is None or m.cseq.method == method]
 
     def last(self, method: str | None = None) -> Response:
         """

@@ -1,0 +1,178 @@
+"""
+What the two phones of a call are offered and answered, and what becomes of their packets on the way.
+"""
+
+from __future__ import annotations
+
+import re
+
+from tests.calls.case import Conversation, ExchangeCase
+from tests.calls.exchange import ADDRESS
+from tests.calls.phone import EVENTS, PCMA, PCMU
+
+OPUS = "opus/48000/2"
+
+
+def formats_of(body: bytes) -> list[str]:
+    """
+    The payload types of the audio line of a description.
+    """
+    return re.findall(r"m=audio \d+ \S+ (.*)", body.decode())[0].split()
+
+
+class CodecTests(ExchangeCase):
+    """
+    Formats matched by name, payload types mapped per direction.
+    """
+
+    def packets(self, talk: Conversation, caller_type: int, callee_type: int) -> tuple[set[int], set[int]]:
+        """
+        Let both send packets of a payload type; the payload types that the caller and the callee received.
+        """
+        talk.caller.media.clear()
+        talk.callee.media.clear()
+        for n in range(5):
+            talk.caller.speak(talk.answer.body, 1, first=n, payload_type=caller_type, ssrc=11)
+            talk.callee.speak(talk.rung.body, 1, first=n, payload_type=callee_type, ssrc=12)
+        return tuple({packet[1] & 0x7F for packet in phone.media} for phone in (talk.caller, talk.callee))
+
+    def test_the_caller_gets_what_the_callee_chose(self) -> None:
+        """
+        The callee chose its one codec of several: the caller is answered exactly that, and telephone events.
+        """
+        anna, bert = self.pair()
+        talk = Conversation(anna, bert, answer=bert.sdp(formats=(PCMA, EVENTS)))
+        self.assertEqual(formats_of(talk.rung.body), ["0", "8", "101"])
+        self.assertEqual(formats_of(talk.answer.body), ["8", "101"])
+        self.assertEqual(self.packets(talk, 8, 8), ({8}, {8}))
+        talk.hang_up(anna)
+        self.assertEqual((self.record["codec"], self.record["media_path"]), ("PCMA", "relay"))
+
+    def test_converted_between_laws(self) -> None:
+        """
+        A caller that has µ-law only and a callee that has A-law only talk all the same.
+        """
+        anna, bert = self.pair()
+        talk = Conversation(
+            anna, bert, body=anna.sdp(formats=(PCMU, EVENTS)), answer=bert.sdp(formats=(PCMA, EVENTS))
+        )
+        # What we can convert to is offered after the caller's own.
+        self.assertEqual(formats_of(talk.rung.body), ["0", "101", "8"])
+        self.assertEqual(formats_of(talk.answer.body), ["0", "101"])
+        self.assertEqual(self.packets(talk, 0, 8), ({0}, {8}))
+        # Silence of one law is silence of the other.
+        anna.speak(talk.answer.body, 1, first=90, payload=b"\xff" * 160, ssrc=11)
+        self.assertEqual(bert.media[-1][12:], b"\xd5" * 160)
+        # Keys pass through untouched.
+        anna.speak(talk.answer.body, 1, first=91, payload=b"\x05\x0a\x00\xa0", payload_type=101, ssrc=11)
+        self.assertEqual((bert.media[-1][1] & 0x7F, bert.media[-1][12:]), (101, b"\x05\x0a\x00\xa0"))
+        talk.hang_up(bert)
+        self.assertEqual(self.record["media_path"], "transcode")
+
+    def test_payload_types_are_mapped(self) -> None:
+        """
+        Opus and telephone events under different numbers on each side are rewritten in both directions.
+        """
+        anna, bert = self.pair()
+        talk = Conversation(
+            anna, bert,
+            body=anna.sdp(formats=((111, OPUS), (100, "telephone-event/48000"), (101, "telephone-event/8000"), PCMU)),
+            answer=bert.sdp(formats=((96, OPUS), (97, "telephone-event/48000"))),
+        )
+        self.assertEqual(formats_of(talk.rung.body)[:1], ["111"])
+        self.assertEqual(formats_of(talk.answer.body), ["111", "100"])
+        # To each phone go the numbers that it said it expects.
+        self.assertEqual(self.packets(talk, 111, 111), ({111}, {96}))
+        self.assertEqual(self.packets(talk, 100, 100), ({100}, {97}))
+        # A phone that sends the numbers it said itself is understood too (it is common).
+        self.assertEqual(self.packets(talk, 111, 96), ({111}, {96}))
+        talk.hang_up(anna)
+        self.assertEqual(self.record["codec"].lower(), "opus")
+
+    def test_static_types_without_rtpmap(self) -> None:
+        """
+        An offer of bare ``0 8`` without any ``rtpmap`` is understood.
+        """
+        anna, bert = self.pair()
+        body = b"\r\n".join(line for line in anna.sdp().split(b"\r\n") if not line.startswith(b"a=rtpmap:"))
+        talk = Conversation(anna, bert, body=body)
+        self.assertEqual(formats_of(talk.answer.body), ["0"])
+        self.assertEqual(self.packets(talk, 0, 0), ({0}, {0}))
+        talk.hang_up(anna)
+
+    def test_codec_that_only_phones_have(self) -> None:
+        """
+        A codec that we know nothing of is passed through when both phones have it.
+        """
+        anna, bert = self.pair()
+        talk = Conversation(
+            anna, bert, body=anna.sdp(formats=((18, "G729/8000"),)), answer=bert.sdp(formats=((18, "G729/8000"),))
+        )
+        # We can't convert for this caller, so the callee is offered nothing that it lacks.
+        self.assertEqual(formats_of(talk.rung.body), ["18"])
+        self.assertEqual(self.packets(talk, 18, 18), ({18}, {18}))
+        talk.hang_up(anna)
+
+    def test_other_streams_are_refused_in_place(self) -> None:
+        """
+        Audio, video and a second audio: one audio is taken, the others have port 0 in their place.
+        """
+        anna, bert = self.pair()
+        body = b"m=video 5000 RTP/AVP 34\r\nm=audio 5002 RTP/AVP 0\r\n"
+        first, _, rest = anna.sdp().partition(b"m=audio")
+        talk = Conversation(anna, bert, body=first + b"m=video 5004 RTP/AVP 34\r\nm=audio" + rest + body)
+        lines = re.findall(r"m=(\w+) (\d+)", talk.answer.body.decode())
+        self.assertEqual([(kind, port != "0") for kind, port in lines],
+                         [("video", False), ("audio", True), ("video", False), ("audio", False)])
+        self.assertEqual(re.findall(r"m=(\w+)", talk.rung.body.decode()), ["audio"])
+        talk.hang_up(anna)
+
+    def test_description_among_other_parts(self) -> None:
+        """
+        The description in a ``multipart/mixed`` body is found.
+        """
+        anna, bert = self.pair()
+        body = (
+            b"--b\r\nContent-Type: application/sdp\r\n\r\n" + anna.sdp()
+            + b"\r\n--b\r\nContent-Type: text/plain\r\n\r\nhello\r\n--b--\r\n"
+        )
+        request = anna.request("INVITE", f"sip:1002@{ADDRESS}", body=body)
+        request.headers.set("Content-Type", "multipart/mixed;boundary=b")
+        invite = anna.authenticated(request)
+        (rung,) = bert.requests("INVITE")
+        bert.reply(rung, 200, body=bert.sdp())
+        answer = anna.last("INVITE")
+        self.assertEqual(formats_of(answer.body), ["0", "101"])
+        anna.acknowledge(invite, answer)
+        anna.send(anna.within("BYE", invite, answer, cseq=9))
+
+    def test_our_invite_is_small(self) -> None:
+        """
+        Our INVITE for a caller with a dozen formats and long names stays in one datagram of 1,300 bytes.
+        """
+        extension = self.exchange.directory.extension("1001")
+        assert extension is not None
+        dozen = [(n, f"codec-{n}/{8000 * (1 + n % 2)}") for n in range(96, 108)]
+        anna, bert = self.phone("1001"), self.phone("1002")
+        for formats in ((PCMU, PCMA, EVENTS), (*dozen, PCMU, PCMA, EVENTS)):
+            anna.call("1002", body=anna.sdp(formats=formats))
+            rung = bert.requests("INVITE")[-1]
+            self.assertLess(len(rung.to_bytes()), 1300)
+            bert.reply(rung, 486)
+            anna.acknowledge_refusal(rung, anna.last("INVITE"))
+
+    def test_formats_of_the_record(self) -> None:
+        """
+        The record has the codec and quality of each leg.
+        """
+        anna, bert = self.pair()
+        talk = Conversation(anna, bert)
+        talk.speak(50)
+        (live,) = self.exchange.switchboard.list()
+        self.assertEqual([leg["codec"] for leg in live["legs"]], ["PCMU", "PCMU"])
+        self.assertGreater(live["mos"], 4)
+        talk.hang_up(anna)
+        legs = self.record["legs"]
+        self.assertEqual([leg["codec"] for leg in legs], ["PCMU", "PCMU"])
+        self.assertEqual([(leg["quality"]["packets_in"], leg["quality"]["packets_out"]) for leg in legs],
+                         [(50, 50), (50, 50)])
