@@ -28,7 +28,7 @@ ATTEMPTS: Final = 32
 """Pairs tried for a session: another program may have taken some of the range."""
 
 LOOK: Final = 0.5
-"""Seconds between looks for sessions whose report is due."""
+"""Seconds between looks at every session: packets to be counted, silence, reports that are due."""
 
 EXHAUSTION_LOGGED: Final = 60.0
 """Seconds between two log lines about exhausted ports."""
@@ -193,6 +193,7 @@ class InProcessEngine:
         self._look = self._clock.callLater(LOOK, self._report)
         interval = self._settings.report_interval
         for session in list(self._sessions):
+            session.incoming.look(now)
             if session.report_due <= now:
                 session.send_report(now)
                 # RFC 3550 6.3.1: between half and one and a half times the interval.

@@ -1,9 +1,8 @@
 """
-The stream that a session receives, from the socket to the leg it is relayed to: the path of every packet.
+The stream that a session receives, from the socket to the leg it is relayed to.
 
-There is one Python call for a packet in the common case. The header is read in place in a buffer that all sessions
-share, and sent on from there; nothing is made, logged or locked. What is out of the ordinary (another address, another
-SSRC, RTCP on the same port) goes through :meth:`Incoming.out_of_turn` first.
+A packet goes one of two ways. Any packet can go through :meth:`Incoming.readable`. Once both legs have latched and
+nothing needs to be converted, :mod:`pbx.media.express` takes over, and what it can't decide comes back here.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from attrs import Factory, define
 
+from pbx.media.express import Notes, new_notes, possible, relay
 from pbx.media.latch import Latch, Verdict
 from pbx.rtp.packet import HEADER, HEADER_LENGTH, MARKER, STREAM_POSITION, is_rtcp, payload_span
 from pbx.rtp.statistics import Reception
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from pbx.media.outgoing import Outgoing
-    from pbx.media.sockets import Address
+    from pbx.media.sockets import Address, DatagramSocket
     from pbx.media.srtp import Opener
 
 BUFFER_SIZE: Final = 4096
@@ -32,8 +32,11 @@ PayloadTypes: TypeAlias = "Sequence[int]"
 NOTHING: Final[tuple[int, ...]] = (-1,) * 256
 """Payload types when nothing is relayed."""
 
-_header = HEADER.unpack_from
-_shift = STREAM_POSITION.pack_into
+SHORTEST_RTCP: Final = 8
+"""Bytes of a report without blocks, which need not have anything after it (RFC 5506)."""
+
+STALE: Final = 1.5
+"""Seconds of silence after which a connected socket hears everybody again: before :data:`~pbx.media.latch.QUIET`."""
 
 
 @define
@@ -52,32 +55,38 @@ class Incoming:
     What a session receives.
 
     Attributes:
-        receive: The socket's ``recvfrom_into``.
+        socket: Where they come in.
         buffer: Shared by all sessions.
         view: The same memory.
         latch: Decides about packets from other addresses.
+        back: What is sent out of the same socket.
         on_rtcp: Called with RTCP that came to the RTP port: data, source, time.
         on_latched: Called when the latch moved, with the address it was at (or None).
+        on_readable: Called with the function that reads the socket from now on.
         enabled: Whether packets are taken at all: the session was configured.
         clock_rate: Timestamp units per second.
         opener: Turns SRTP into RTP, or ``None``.
         source: Where the packets come from; ``None`` until the first.
         ssrc: The SSRC they have.
-        heard: When the last one came; 0 when none did.
+        heard: When the last one came that was counted; 0 when none did.
         octets: Bytes received, with headers.
         reception: Loss and jitter.
         forged: SRTP packets that did not pass.
         sink: The stream they are relayed into, or ``None``.
         payload_types: What to send them with.
-        translations: By second byte, a table of 256 bytes that the payload goes through; usually ``None``.
+        translations: By payload type, a table of 256 bytes that the payload goes through; usually ``None``.
+        express: Whether packets go the short way now.
+        notes: Packets that went the short way and are yet to be counted.
     """
 
-    receive: Callable[[bytearray], tuple[int, Address]]
+    socket: DatagramSocket
     buffer: bytearray
     view: memoryview
     latch: Latch
+    back: Outgoing
     on_rtcp: Callable[[bytes, Address, float], object]
     on_latched: Callable[[Address | None], object]
+    on_readable: Callable[[Callable[[float], object]], object]
     enabled: bool = False
     clock_rate: int = 8000
     opener: Opener | None = None
@@ -90,59 +99,126 @@ class Incoming:
     sink: Outgoing | None = None
     payload_types: PayloadTypes = NOTHING
     translations: dict[int, bytes] | None = None
+    express: bool = False
+    notes: Notes = Factory(new_notes)
 
-    def readable(self, now: float) -> None:
+    @property
+    def last_heard(self) -> float:
         """
-        Read a packet, count it, and relay it.
+        When the last packet came; 0 when none did.
         """
-        buffer = self.buffer
+        return self.notes[-1][0] if self.notes else self.heard
+
+    def readable(self, now: float) -> bool:
+        """
+        Read a packet and take it.
+
+        Returns:
+            Whether it was out of the ordinary.
+        """
         try:
-            length, source = self.receive(buffer)
+            length, source = self.socket.recvfrom_into(self.buffer)
         except OSError:
             # Nothing there after all, or an ICMP error about something we sent.
-            return
+            return False
+        return self.take(length, source, now)
+
+    def unusual(self, length: int, now: float) -> bool:
+        """
+        Take a packet that the short way could not decide about.
+        """
+        if self.source is None:
+            return False
+        return self.take(length, self.source, now)
+
+    def take(self, length: int, source: Address, now: float) -> bool:
+        """
+        Count and relay the packet in the buffer.
+
+        Returns:
+            Whether it was out of the ordinary.
+        """
+        if self.notes:
+            self.settle()
         if self.opener is not None:
             length = self._open(length, source, now)
+        buffer = self.buffer
         if length < HEADER_LENGTH:
-            return
-        _, second, sequence, timestamp, ssrc = _header(buffer)
-        if (ssrc != self.ssrc or source != self.source) and not self.out_of_turn(
-            length, source, second, sequence, ssrc, now
-        ):
-            return
+            if length >= SHORTEST_RTCP and self.opener is None and is_rtcp(buffer[1]):
+                self.on_rtcp(bytes(self.view[:length]), source, now)
+            return False
+        _, second, sequence, timestamp, ssrc = HEADER.unpack_from(buffer)
+        unusual = ssrc != self.ssrc or source != self.source
+        if unusual and not self.out_of_turn(length, source, second, sequence, ssrc, now):
+            return True
         self.heard = now
         self.octets += length
+        if not self.back.connected and self.latch.latched:
+            self._connect(source)
         if not self.reception.received(sequence, timestamp, now, self.clock_rate):
-            return
+            return unusual
         sink = self.sink
-        if sink is None:
-            return
+        if sink is None or sink.destination is None:
+            return unusual
         outgoing_second = self.payload_types[second]
-        if outgoing_second < 0 or sink.destination is None:
-            return
+        if outgoing_second < 0:
+            return unusual
         if ssrc != sink.source and sink.carry(self, ssrc, sequence, timestamp, now):
             outgoing_second |= MARKER
         buffer[1] = outgoing_second
         if sink.shifted:
-            _shift(
-                buffer,
-                2,
-                (sequence + sink.sequence_shift) & 0xFFFF,
-                (timestamp + sink.timestamp_shift) & 0xFFFFFFFF,
-                sink.ssrc,
-            )
-        sink.packets += 1
-        sink.octets += length - HEADER_LENGTH
+            sequence = (sequence + sink.sequence_shift) & 0xFFFF
+            STREAM_POSITION.pack_into(buffer, 2, sequence, (timestamp + sink.timestamp_shift) & 0xFFFFFFFF, sink.ssrc)
         if self.translations is not None:
             self._translate(second, length)
-        if sink.protector is not None:
-            sink.send_protected(bytes(self.view[:length]))
+        sink.send(self.view[:length])
+        if not self.express and possible(self, sink):
+            self.express = True
+            self.on_readable(relay(self, sink))
+        return unusual
+
+    def settle(self) -> None:
+        """
+        Count the packets that went the short way.
+        """
+        notes, sink = self.notes, self.sink
+        if not notes:
             return
-        try:
-            sink.socket.sendto(self.view[:length], sink.destination)
-        except OSError:
-            # The destination can't be reached now, or the send buffer is full: as if lost on the way.
-            sink.dropped += 1
+        received, clock_rate = self.reception.received, self.clock_rate
+        octets = 0
+        for now, length, sequence, timestamp in notes:
+            octets += length
+            received(sequence, timestamp, now, clock_rate)
+        self.heard = notes[-1][0]
+        self.octets += octets
+        if sink is not None:
+            sink.packets += len(notes)
+            sink.octets += octets - len(notes) * HEADER_LENGTH
+        notes.clear()
+
+    def leave_express(self) -> None:
+        """
+        Let packets go the long way again: something changed.
+        """
+        self.settle()
+        if self.express:
+            self.express = False
+            self.on_readable(self.readable)
+
+    def look(self, now: float) -> None:
+        """
+        Count what is to be counted, and listen to everybody when the peer has fallen silent; twice a second.
+        """
+        self.settle()
+        if self.back.connected and now - self.heard >= STALE:
+            self.disconnect()
+
+    def disconnect(self) -> None:
+        """
+        Let the socket hear everybody again.
+        """
+        self.leave_express()
+        self.back.disconnect()
 
     def out_of_turn(self, length: int, source: Address, second: int, sequence: int, ssrc: int, now: float) -> bool:
         """
@@ -163,9 +239,13 @@ class Incoming:
             if verdict is Verdict.DROP:
                 return False
             before, self.source = self.source, source
-            if verdict is Verdict.MOVE or before is not None:
+            if self.back.connected:
+                self.disconnect()
+            # From where the SDP says nothing changes: that is where ours go already.
+            if verdict is Verdict.MOVE or before is not None or source[:2] != self.latch.sdp:
                 self.on_latched(before)
         if ssrc != self.ssrc:
+            self.leave_express()
             if self.sink is not None and self.sink.source == self.ssrc:
                 self.sink.release()
             self.ssrc = ssrc
@@ -176,13 +256,23 @@ class Incoming:
         """
         Sequence number and timestamp of the latest packet, and when it came.
         """
+        self.settle()
         return self.reception.max_sequence, self.reception.timestamp, self.heard
 
     def missing(self) -> int:
         """
         How many packets got lost before they came to us.
         """
+        self.settle()
         return self.reception.lost
+
+    def _connect(self, source: Address) -> None:
+        try:
+            self.socket.connect(source)
+        except OSError:
+            # No route: packets come from there all the same.
+            return
+        self.back.connected = True
 
     def _open(self, length: int, source: Address, now: float) -> int:
         """

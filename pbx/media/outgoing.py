@@ -8,6 +8,7 @@ a marker.
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -41,6 +42,16 @@ class Carried(Protocol):
         How many of its packets got lost before they came to us.
         """
 
+    def settle(self) -> None:
+        """
+        Count what it relayed.
+        """
+
+    def leave_express(self) -> None:
+        """
+        Look at the stream it goes into again before each packet.
+        """
+
 
 @define(eq=False)
 class Outgoing:
@@ -50,6 +61,7 @@ class Outgoing:
     Attributes:
         socket: Where it leaves.
         destination: Where it goes, ``None`` while nothing may be sent.
+        connected: Whether the socket is connected to the destination.
         clock_rate: Timestamp units per second.
         protector: Turns it into SRTP, or ``None``.
         ssrc: The SSRC the receiver sees; -1 until it was told one.
@@ -64,6 +76,7 @@ class Outgoing:
 
     socket: DatagramSocket
     destination: Address | None = None
+    connected: bool = False
     clock_rate: int = 8000
     protector: Protector | None = None
     ssrc: int = -1
@@ -120,6 +133,7 @@ class Outgoing:
         Relay nobody; the next source goes on where this one ended.
         """
         if self._carried is not None:
+            self._carried.leave_express()
             self._sequence, self._timestamp, self._time = self.position()
             self._missing = self.missing()
             self._carried = None
@@ -153,8 +167,7 @@ class Outgoing:
             now: The time.
             first: Whether nothing came before it: it gets the marker, and the timestamp goes on by the time gone by.
         """
-        destination = self.destination
-        if destination is None:
+        if self.destination is None:
             return
         if self._carried is not None:
             self.release()
@@ -169,31 +182,52 @@ class Outgoing:
         self._time = now
         second = payload_type | (MARKER if first else 0)
         packet = HEADER.pack(PLAIN, second, self._sequence, self._timestamp, self.announce()) + payload
+        self.send(packet)
+
+    def send(self, packet: bytes | memoryview) -> None:
+        """
+        Send a packet that is ready but for encryption, and count it.
+        """
+        destination = self.destination
+        if destination is None:
+            return
         self.packets += 1
         self.octets += len(packet) - HEADER_LENGTH
         if self.protector is not None:
-            self.send_protected(packet)
-            return
+            protected = self.protector.rtp(bytes(packet))
+            if protected is None:
+                self.dropped += 1
+                return
+            packet = protected
         try:
             self.socket.sendto(packet, destination)
         except OSError:
+            # It can't be reached now, or the send buffer is full: as if lost on the way.
             self.dropped += 1
 
-    def send_protected(self, packet: bytes) -> None:
+    def settle(self) -> None:
         """
-        Send a packet as SRTP.
+        Bring the counts up to date.
         """
-        protector, destination = self.protector, self.destination
-        if protector is None or destination is None:
-            return
-        protected = protector.rtp(packet)
-        if protected is None:
-            self.dropped += 1
-            return
-        try:
-            self.socket.sendto(protected, destination)
-        except OSError:
-            self.dropped += 1
+        if self._carried is not None:
+            self._carried.settle()
+
+    def changed(self) -> None:
+        """
+        What is relayed into this stream has to look at it again.
+        """
+        if self._carried is not None:
+            self._carried.leave_express()
+
+    def disconnect(self) -> None:
+        """
+        Let the socket hear everybody again.
+        """
+        self.changed()
+        if self.connected:
+            self.connected = False
+            with contextlib.suppress(OSError):
+                self.socket.disconnect()
 
     def _next_timestamp(self, now: float) -> int:
         gone = max(FRAME, now - self._time)

@@ -1,8 +1,10 @@
 """
 The one reader of all media sockets.
 
-A wake-up of the reactor costs more than a packet. So all sockets lie in one epoll of our own, which is the reactor's
-only media reader; when there is much to read the reactor does not watch it at all, and it is asked every 2 ms.
+A wake-up costs more than a packet, and a turn of the reactor costs more than either. So all sockets lie in one epoll of
+our own, the reactor's only media reader. Woken by it, we stay for as long as nothing but media happens: we wait
+ourselves, for media and for the reactor's own epoll, and go back as soon as that has something or a timer is due. When
+there is much to read we look every 2 ms only.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ from zope.interface import Interface, implementer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twisted.internet.interfaces import IDelayedCall
     from twisted.internet.posixbase import PosixReactorBase
 
     from pbx.media.sockets import DatagramSocket
@@ -28,8 +31,11 @@ INTERVAL: Final = 0.002
 MANY: Final = 4
 """Packets at one look from which on polling costs less than being woken for each."""
 
-MAX_ROUNDS: Final = 8
-"""Looks in a row before the reactor gets its turn, whatever still waits."""
+MOST: Final = 256
+"""Sockets told of at one look: more than a tick of the largest PBX brings."""
+
+LONGEST: Final = 3600.0
+"""Seconds to wait at most."""
 
 
 class IRtpPoller(Interface):
@@ -44,7 +50,12 @@ class IRtpPoller(Interface):
         Args:
             sock: The socket; it stays open until it was removed.
             readable: Called with the time, in seconds of the clock, when a datagram waits. It reads one datagram,
-                and is called again while there are more.
+                and is called again while there are more. When what it did may have started a timer it returns true.
+        """
+
+    def change(sock: DatagramSocket, readable: Callable[[float], object]) -> None:  # noqa: N805 - an interface has no self
+        """
+        Call another function for a watched socket from now on; for one that is not watched, nothing.
         """
 
     def remove(sock: DatagramSocket) -> None:  # noqa: N805 - an interface has no self
@@ -64,7 +75,7 @@ class RtpPoller:
     All media sockets in one epoll.
 
     Attributes:
-        polling: Whether the epoll is being asked every 2 ms instead of being watched by the reactor.
+        busy: Whether there is so much to read that we look every 2 ms only.
     """
 
     log = Logger()
@@ -81,11 +92,8 @@ class RtpPoller:
         self._epoll = select.epoll()
         self._readables: dict[int, Callable[[float], object]] = {}
         self._watched = False
-        self._timer: object | None = None
-
-    @property
-    def polling(self) -> bool:  # noqa: D102 - described at the class
-        return self._timer is not None
+        self._timer: IDelayedCall | None = None
+        self.busy = False
 
     def add(self, sock: DatagramSocket, readable: Callable[[float], object]) -> None:
         """
@@ -94,8 +102,16 @@ class RtpPoller:
         descriptor = sock.fileno()
         self._readables[descriptor] = readable
         self._epoll.register(descriptor, select.EPOLLIN)
-        if not self._watched and self._timer is None:
+        if not self._watched and self._timer is None and len(self._readables) == 1:
             self._watch()
+
+    def change(self, sock: DatagramSocket, readable: Callable[[float], object]) -> None:
+        """
+        Call another function for a watched socket.
+        """
+        descriptor = sock.fileno()
+        if descriptor in self._readables:
+            self._readables[descriptor] = readable
 
     def remove(self, sock: DatagramSocket) -> None:
         """
@@ -125,10 +141,13 @@ class RtpPoller:
         """
         Something is to be read.
         """
-        if self._read() >= MANY and self._watched:
-            self._reactor.removeReader(self)
-            self._watched = False
-            self._timer = self._reactor.callLater(INTERVAL, self._poll)
+        # Twisted does not give its epoll away otherwise; on another reactor there is none.
+        others = getattr(self._reactor, "_poller", None)
+        if self._watched and isinstance(others, select.epoll):
+            self._stay(others.fileno())
+        elif self._read(self._seconds()) >= MANY and self._watched:
+            self._unwatch()
+            self._timer = self._reactor.callLater(INTERVAL, self._look)
 
     def connectionLost(self, reason: object) -> None:
         """
@@ -142,33 +161,66 @@ class RtpPoller:
         """
         return "RTP"
 
-    def _poll(self) -> None:
+    def _stay(self, others: int) -> None:
+        """
+        Read media until something else is to be done.
+
+        Args:
+            others: The file descriptor of the reactor's epoll.
+        """
+        self._unwatch()
+        own, seconds, readables = self._epoll, self._seconds, self._readables
+        timeout = self._reactor.timeout()
+        now = seconds()
+        deadline = now + (LONGEST if timeout is None else timeout)
+        waiter = select.poll()
+        waiter.register(others, select.POLLIN)
+        own.register(others, select.EPOLLIN)
+        over = False
+        try:
+            while readables and not over:
+                if self.busy:
+                    over = bool(waiter.poll(max(0.0, min(INTERVAL, deadline - now)) * 1000.0))
+                    ready = own.poll(0, MOST)
+                else:
+                    ready = own.poll(max(0.0, deadline - now), MOST)
+                now = seconds()
+                for descriptor, _events in ready:
+                    readable = readables.get(descriptor)
+                    # The reactor's own epoll has none: it is the reactor's turn.
+                    if readable is None or readable(now):
+                        over = True
+                self.busy = len(ready) >= MANY
+                if now >= deadline:
+                    over = True
+        except Exception:  # noqa: BLE001 - one packet must not end the media of every call
+            self.log.failure("reading media failed")
+        finally:
+            own.unregister(others)
+            if readables:
+                self._watch()
+
+    def _look(self) -> None:
         self._timer = None
-        many = self._read() >= MANY
+        many = self._read(self._seconds()) >= MANY
         if not self._readables:
             return
         if many:
-            self._timer = self._reactor.callLater(INTERVAL, self._poll)
+            self._timer = self._reactor.callLater(INTERVAL, self._look)
         else:
             self._watch()
 
-    def _read(self) -> int:
+    def _read(self, now: float) -> int:
         readables = self._readables
-        now = self._seconds()
-        count = 0
+        ready = self._epoll.poll(0, MOST)
         try:
-            for _ in range(MAX_ROUNDS):
-                ready = self._epoll.poll(0)
-                for descriptor, _events in ready:
-                    readable = readables.get(descriptor)
-                    if readable is not None:
-                        readable(now)
-                count += len(ready)
-                if len(ready) < MANY:
-                    break
+            for descriptor, _events in ready:
+                readable = readables.get(descriptor)
+                if readable is not None:
+                    readable(now)
         except Exception:  # noqa: BLE001 - one packet must not end the media of every call
             self.log.failure("reading media failed")
-        return count
+        return len(ready)
 
     def _watch(self) -> None:
         self._watched = True
@@ -179,5 +231,5 @@ class RtpPoller:
             self._watched = False
             self._reactor.removeReader(self)
         if self._timer is not None:
-            self._timer.cancel()  # type: ignore[attr-defined]  # IDelayedCall
+            self._timer.cancel()
             self._timer = None

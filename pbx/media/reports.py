@@ -71,6 +71,7 @@ class Reports:
             goodbye: Whether we leave with it.
         """
         outgoing = self.outgoing
+        outgoing.settle()
         ssrc = outgoing.announce()
         blocks = self._blocks(now)
         report: rtcp.Report
@@ -113,5 +114,6 @@ class Reports:
         incoming = self.incoming
         if incoming.ssrc < 0:
             return ()
+        incoming.settle()
         delay = now - self._last_sr_at
         return (incoming.reception.report_block(incoming.clock_rate, self._last_sr, delay),)

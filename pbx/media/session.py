@@ -4,13 +4,14 @@ One leg's media: two ports, what comes in, what goes out, and the reports about 
 
 from __future__ import annotations
 
+from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from twisted.logger import Logger
 
 from pbx.media import srtp
-from pbx.media.incoming import Buffer, Incoming
+from pbx.media.incoming import NOTHING, Buffer, Incoming
 from pbx.media.latch import Latch
 from pbx.media.outgoing import Outgoing
 from pbx.media.quality import LegQuality
@@ -92,10 +93,17 @@ class RtpSession:
         self._keys: tuple[Crypto, ...] = ()
         self._codec = ""
         self._quality: LegQuality | None = None
-        self.incoming = Incoming(
-            self._rtp.recvfrom_into, buffer.bytes, buffer.view, Latch(strict), self._rtcp_arrived, self._latch_moved
-        )
         self.outgoing = Outgoing(self._rtp)
+        self.incoming = Incoming(
+            self._rtp,
+            buffer.bytes,
+            buffer.view,
+            Latch(strict),
+            self.outgoing,
+            self._rtcp_arrived,
+            self._latch_moved,
+            partial(poller.change, self._rtp),
+        )
         self.reports = Reports(self.incoming, self.outgoing)
 
     @property
@@ -118,7 +126,7 @@ class RtpSession:
         """
         When RTP or RTCP came last, in seconds of the clock; before any did, when the session was opened.
         """
-        return max(self.incoming.heard, self.reports.heard, self._opened)
+        return max(self.incoming.last_heard, self.reports.heard, self._opened)
 
     def local_crypto(self, offered: Sequence[Crypto] | None = None) -> tuple[Crypto, ...]:
         """
@@ -183,11 +191,14 @@ class RtpSession:
         self.agreed = Agreed(tuple(receive_formats), tuple(formats))
         self._secure(crypto_local, crypto_remote)
         incoming, outgoing = self.incoming, self.outgoing
+        incoming.leave_express()
+        outgoing.changed()
         signalling = peer_host and _normal(peer_host)
         incoming.latch.expect(_normal(remote.host), remote.port, signalling, now, relearn=relearn)
         if not incoming.latch.latched:
             # Whoever comes next is looked at.
             incoming.source = None
+            incoming.disconnect()
         codec = self.agreed.codec
         if codec is not None:
             self._codec = codec.name
@@ -215,6 +226,7 @@ class RtpSession:
             translations: By payload type, a table for the bytes of the payload.
         """
         incoming = self.incoming
+        incoming.leave_express()
         sink = None if other is None or self.direction not in RECEIVING else other.outgoing
         if incoming.sink is not None and incoming.sink is not sink:
             incoming.sink.release()
@@ -246,6 +258,8 @@ class RtpSession:
         """
         if self._quality is not None:
             return self._quality
+        self.incoming.settle()
+        self.outgoing.settle()
         reception, reports, outgoing = self.incoming.reception, self.reports, self.outgoing
         lost_out, jitter_out = reports.lost_out, reports.jitter_out
         return LegQuality(
@@ -273,10 +287,12 @@ class RtpSession:
         if self._quality is not None:
             return self._quality
         # RFC 3550 6.3.7: who never sent anything does not say goodbye.
+        self.outgoing.settle()
         if self._remote is not None and (self.outgoing.packets or self.reports.sent):
             self.send_report(self._clock.seconds(), goodbye=True)
         quality = self._quality = self.quality()
-        self.relay_into(None, ())
+        self.relay_into(None, NOTHING)
+        self.outgoing.release()
         self.outgoing.destination = None
         if self._remote is not None:
             self._poller.remove(self._rtp)
@@ -339,13 +355,14 @@ class RtpSession:
         if self.on_latched is not None:
             self.on_latched(self)
 
-    def _rtcp_readable(self, now: float) -> None:
+    def _rtcp_readable(self, now: float) -> bool:
         try:
             length, source = self._rtcp.recvfrom_into(self._buffer.bytes)
         except OSError:
-            return
+            return False
         if self._rtcp_arrived(bytes(self._buffer.view[:length]), source, now):
             self._rtcp_source = source
+        return True
 
     def _rtcp_arrived(self, data: bytes, source: Address, now: float) -> bool:
         """

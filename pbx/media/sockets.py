@@ -4,6 +4,8 @@ The sockets that media flows through.
 
 from __future__ import annotations
 
+import ctypes
+import os
 import socket
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -29,6 +31,26 @@ class DatagramSocket(Protocol):
         Send a datagram.
         """
 
+    def connect(self, address: Any, /) -> None:
+        """
+        Hear one peer alone, and send to it without saying so each time.
+        """
+
+    def disconnect(self) -> None:
+        """
+        Hear everybody again.
+        """
+
+    def recv_into(self, buffer: bytearray, /) -> int:
+        """
+        Read a datagram of the peer: its length.
+        """
+
+    def send(self, data: bytes | bytearray | memoryview, /) -> int:
+        """
+        Send a datagram to the peer.
+        """
+
     def fileno(self) -> int:
         """
         The file descriptor.
@@ -42,6 +64,28 @@ class DatagramSocket(Protocol):
 
 if TYPE_CHECKING:
     OpenSocket = Callable[[str, int, int], DatagramSocket]
+
+
+class KernelSocket(socket.socket):
+    """
+    A UDP socket of the kernel that can be disconnected again, which Python's own can't.
+    """
+
+    def disconnect(self) -> None:
+        """
+        Hear everybody again; address and port stay bound, when they were bound by number.
+
+        Raises:
+            OSError: The socket is closed.
+        """
+        # connect(2): an address of family AF_UNSPEC dissolves the association.
+        if _libc.connect(self.fileno(), _UNSPECIFIED, len(_UNSPECIFIED)) < 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_UNSPECIFIED = bytes(16)
 
 
 def open_socket(host: str, port: int, dscp: int) -> DatagramSocket:
@@ -60,7 +104,7 @@ def open_socket(host: str, port: int, dscp: int) -> DatagramSocket:
     """
     six = ":" in host
     family = socket.AF_INET6 if six else socket.AF_INET
-    opened = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    opened = KernelSocket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         opened.bind((host, port))
         if six:

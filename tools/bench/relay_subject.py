@@ -50,6 +50,7 @@ def main(host: str, first: int, streams: int, target: int) -> None:
             reactor.stop()
 
     stdio.StandardIO(UntilClosed(), reactor=reactor)
+    gc.set_threshold(50_000, 20, 1000)
     gc.freeze()
     reactor.callWhenRunning(sys.stdout.write, "ready\n")
     reactor.callWhenRunning(sys.stdout.flush)

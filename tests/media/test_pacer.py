@@ -1,0 +1,63 @@
+"""
+Tests for :mod:`pbx.media.pacer`.
+"""
+
+from __future__ import annotations
+
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+
+from pbx.media.pacer import MAX_BEHIND, Pacer
+
+
+class Player:
+    """
+    Keeps what it was asked for.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[float, int]] = []
+
+    def tick(self, now: float, frames: int) -> None:
+        """
+        Keep it.
+        """
+        self.asked.append((round(now, 3), frames))
+
+
+class PacerTests(SynchronousTestCase):
+    """
+    The 20 ms tick.
+    """
+
+    def setUp(self) -> None:
+        self.clock = Clock()
+        self.pacer = Pacer(self.clock)
+
+    def test_ticks_while_somebody_plays(self) -> None:
+        """
+        A player is asked for a frame at once and every 20 ms; when nobody plays there is no tick.
+        """
+        one, other = Player(), Player()
+        self.pacer.start(one)
+        self.clock.pump([0.02] * 2)
+        self.pacer.start(other)
+        self.clock.advance(0.02)
+        self.pacer.stop(one)
+        self.clock.advance(0.02)
+        self.pacer.stop(other)
+        self.pacer.stop(other)
+        self.assertEqual(one.asked, [(0.0, 1), (0.02, 1), (0.04, 1), (0.06, 1)])
+        self.assertEqual(other.asked, [(0.06, 1), (0.08, 1)])
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_behind(self) -> None:
+        """
+        Missed ticks are made good, but not more than a few.
+        """
+        player = Player()
+        self.pacer.start(player)
+        self.clock.advance(0.06)
+        self.clock.advance(1.0)
+        self.pacer.stop(player)
+        self.assertEqual([frames for _, frames in player.asked], [1, 3, MAX_BEHIND])
