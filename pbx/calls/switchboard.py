@@ -12,6 +12,7 @@ from zope.interface import implementer
 
 from pbx.calls.call import Call, CallSettings, CallTools
 from pbx.calls.events import CallBegan
+from pbx.calls.leg import Leg
 from pbx.calls.loops import LoopWatch
 from pbx.calls.outbound import CallerIdentity
 from pbx.calls.record import stamp
@@ -153,8 +154,18 @@ class Switchboard:
     def trusts(self, transaction: ServerTransaction, request: Request) -> bool:
         """
         Ask for credentials when a request within a call comes from elsewhere.
+
+        Raises:
+            ProtocolError: 403 when they are those of another extension than the leg's.
         """
-        return self._authenticator.identify(transaction, request) is not None
+        extension = self._authenticator.identify(transaction, request)
+        if extension is None:
+            return False
+        session = self._core.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
+        leg = None if session is None else session.user
+        if not isinstance(leg, Leg) or leg.party != extension.number:
+            raise ProtocolError(403, "Forbidden")
+        return True
 
     # Inside.
 
