@@ -1,5 +1,5 @@
 """
-A 2xx to INVITE, sent again until its ACK comes (RFC 3261 13.3.1.4).
+A 2xx to INVITE, sent again until its ACK comes (RFC 3261 13.3.1.4), or a reliable 1xx until its PRACK (RFC 3262 3).
 """
 
 from __future__ import annotations
@@ -17,15 +17,31 @@ if TYPE_CHECKING:
 class Acknowledgement:
     """
     The wait for one ACK: ``resend`` is called at T1, doubling up to T2, on any transport; ``missing`` after 64*T1.
+
+    Args:
+        clock: For the repetitions.
+        timers: T1 and T2.
+        resend: Sends the response once more.
+        missing: Called when nothing has come for 64*T1.
+        cseq: The CSeq number of what is waited for.
+        most: The longest time between two repetitions in seconds, T2 when not given.
     """
 
-    __slots__ = ("_clock", "_deadline", "_interval", "_missing", "_resend", "_timer", "_timers")
+    __slots__ = ("_clock", "_deadline", "_interval", "_missing", "_most", "_resend", "_timer", "cseq")
 
     def __init__(
-        self, clock: IReactorTime, timers: Timers, resend: Callable[[], None], missing: Callable[[], None]
+        self,
+        clock: IReactorTime,
+        timers: Timers,
+        resend: Callable[[], None],
+        missing: Callable[[], None],
+        *,
+        cseq: int = 0,
+        most: float | None = None,
     ) -> None:
+        self.cseq = cseq
         self._clock = clock
-        self._timers = timers
+        self._most = timers.t2 if most is None else most
         self._resend = resend
         self._missing = missing
         self._interval = timers.t1
@@ -46,6 +62,6 @@ class Acknowledgement:
         if left <= 0:
             self._missing()
             return
-        self._interval = min(2 * self._interval, self._timers.t2)
+        self._interval = min(2 * self._interval, self._most)
         self._timer = self._clock.callLater(min(self._interval, left), self._fired)
         self._resend()

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import define
+from attrs import define, evolve
 
 from pbx.sip.address import NameAddr
 from pbx.sip.message import Headers, ProtocolError, Request
+from pbx.sip.uri import URI
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -142,7 +143,7 @@ class Dialog:
 
     def received(self, request: Request, flow: Flow) -> None:
         """
-        Take note of a request of the peer: its CSeq, its flow, and a new Contact of a target refresh (RFC 3261 12.2.2).
+        Take note of a request of the peer: its CSeq and its flow (RFC 3261 12.2.2).
 
         Raises:
             ProtocolError: 500 when the CSeq number is lower than an earlier one.
@@ -152,28 +153,44 @@ class Dialog:
             raise ProtocolError(500, "CSeq out of order")
         self.remote_cseq = number
         self.flow = flow
-        if request.method in ("INVITE", "UPDATE"):
-            self.retarget(request)
 
-    def retarget(self, message: Request | Response) -> None:
+    def target_of(self, message: Request | Response) -> str:
         """
-        Take the Contact of a target refresh request or of its 2xx as the remote target (RFC 3261 12.2.1.2).
+        The remote target after a target refresh request or its 2xx is accepted; a refused one changes nothing.
+
+        A message without Contact leaves it as it is (RFC 3261 12.2.1.2 and 12.2.2).
+
+        Raises:
+            ProtocolError: 400 when there is more than one Contact, or none that can be read.
         """
-        if "Contact" in message.headers:
-            self.remote_target = _target(message)
+        return _target(message) if "Contact" in message.headers else self.remote_target
+
+    @property
+    def next_hop(self) -> URI:
+        """
+        Whom our requests go to first: the first route, else the remote target (RFC 3261 12.2.1.1 and 8.1.2).
+        """
+        return NameAddr.parse(self.route_set[0]).uri if self.route_set else URI.parse(self.remote_target)
 
     def _first_hop(self) -> tuple[str, tuple[str, ...]]:
         if not self.route_set:
             return self.remote_target, ()
         first = NameAddr.parse(self.route_set[0]).uri
-        if first.param("lr") is not None or any(name == "lr" for name, _ in first.params):
+        if first.param("lr") is not None:
             return self.remote_target, self.route_set
         # RFC 3261 12.2.1.1: a strict router gets itself as Request-URI, and the target as the last Route.
-        return str(first), (*self.route_set[1:], f"<{self.remote_target}>")
+        return _as_request_uri(first), (*self.route_set[1:], f"<{self.remote_target}>")
 
 
 def _target(message: Request | Response) -> str:
     contacts = message.contacts
     if len(contacts) != 1:
         raise ProtocolError(400, "A dialog needs exactly one Contact")
-    return str(contacts[0].uri)
+    return _as_request_uri(contacts[0].uri)
+
+
+def _as_request_uri(uri: URI) -> str:
+    # RFC 3261 19.1.1, table 1: a Request-URI has neither headers nor a method.
+    if uri.headers or uri.param("method") is not None:
+        uri = evolve(uri, headers=(), params=tuple(pair for pair in uri.params if pair[0].lower() != "method"))
+    return str(uri)

@@ -9,14 +9,19 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pbx.dialog.reopening import reopen
+from pbx.sip.message import ProtocolError
 from pbx.transaction.user import IClientUser
 from pbx.transport.flow import FlowClosed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from twisted.internet.defer import Deferred
+    from twisted.internet.interfaces import IDelayedCall
 
     from pbx.dialog.session import Session
-    from pbx.sip.message import Request, Response
+    from pbx.sip.message import Response
     from pbx.transaction.client_transaction import ClientTransaction
 
 log = Logger()
@@ -26,9 +31,16 @@ def send_ack(session: Session, cseq: int) -> None:
     """
     Send the ACK to a 2xx: a request of its own, outside any transaction (RFC 3261 13.2.2.4).
     """
-    ack = session.dialog.request("ACK", cseq=cseq)
     try:
-        session.core.transactions.send_ack(ack, session.dialog.flow)
+        session.core.transactions.send_ack(session.dialog.request("ACK", cseq=cseq), session.dialog.flow)
+    except FlowClosed:
+        session.core.tasks.start(_send_ack_elsewhere(session, cseq), "acknowledge over a new connection")
+
+
+async def _send_ack_elsewhere(session: Session, cseq: int) -> None:
+    try:
+        await reopen(session.core, session.dialog)
+        session.core.transactions.send_ack(session.dialog.request("ACK", cseq=cseq), session.dialog.flow)
     except FlowClosed:
         # The peer repeats its 2xx in vain and ends the session; the loss of its media tells us.
         log.info("no ACK to {flow}: the connection has closed", flow=session.dialog.flow.name)
@@ -40,10 +52,20 @@ class Bye:
     The wait for the answer to a BYE; until then a BYE of the peer that crossed it gets 200.
     """
 
-    __slots__ = ("_session",)
+    __slots__ = ("_headers", "_session")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, headers: Iterable[tuple[str, str]]) -> None:
         self._session = session
+        self._headers = headers
+
+    def send(self) -> None:
+        """
+        Send it, over a new connection where the old one has ended.
+        """
+        if self._session.dialog.flow.closed:
+            self._session.core.tasks.start(self._send_elsewhere(), "hang up over a new connection")
+        else:
+            self._send()
 
     def response_received(self, transaction: ClientTransaction, response: Response) -> None:
         """
@@ -64,19 +86,76 @@ class Bye:
         """
         self._session.forget()
 
+    def _send(self) -> None:
+        dialog = self._session.dialog
+        self._session.core.request(dialog.request("BYE", self._headers), dialog.flow, self)
+
+    async def _send_elsewhere(self) -> None:
+        try:
+            await reopen(self._session.core, self._session.dialog)
+        except FlowClosed:
+            self._session.forget()
+        else:
+            self._send()
+
 
 @implementer(IClientUser)
 class Exchange:
     """
     One request within a dialog, and the ACK to each 2xx where it is an INVITE.
+
+    Args:
+        session: The session.
+        method: The method.
+        headers: Header fields besides those of the dialog.
+        body: The body.
+        done: Is given the final response, or 408 or 503 where none came, or 481 where the session ended before.
     """
 
-    __slots__ = ("_done", "_request", "_session")
+    __slots__ = ("_body", "_cseq", "_done", "_headers", "_method", "_patience", "_session", "_transaction")
 
-    def __init__(self, session: Session, request: Request, done: Deferred[Response | int]) -> None:
+    def __init__(
+        self,
+        session: Session,
+        method: str,
+        headers: Iterable[tuple[str, str]],
+        body: bytes,
+        done: Deferred[Response | int],
+    ) -> None:
         self._session = session
-        self._request = request
+        self._method = method
+        self._headers = headers
+        self._body = body
         self._done: Deferred[Response | int] | None = done
+        self._cseq = 0
+        self._transaction: ClientTransaction | None = None
+        self._patience: IDelayedCall | None = None
+
+    @property
+    def offers(self) -> bool:
+        """
+        Whether no other offer may be made meanwhile (RFC 3261 14.1, RFC 3311 5.1).
+        """
+        return self._method == "INVITE" or (self._method == "UPDATE" and bool(self._body))
+
+    def start(self, timeout: float | None) -> None:
+        """
+        Send it, over a new connection where the old one has ended.
+
+        Args:
+            timeout: Seconds without any response after which none is expected any more.
+        """
+        if self._session.dialog.flow.closed:
+            self._session.core.tasks.start(self._start_elsewhere(timeout), "ask over a new connection")
+        else:
+            self._start(timeout)
+
+    def abandon(self) -> None:
+        """
+        The session has ended: nobody waits any more. A 2xx that comes after all is still acknowledged.
+        """
+        self._give_up()
+        self._end(481)
 
     def response_received(self, transaction: ClientTransaction, response: Response) -> None:
         """
@@ -84,10 +163,15 @@ class Exchange:
         """
         if response.status < 200:
             return
-        if response.status < 300 and self._request.method in ("INVITE", "UPDATE"):
-            self._session.dialog.retarget(response)
-            if self._request.method == "INVITE":
-                send_ack(self._session, self._request.cseq.number)
+        if response.status < 300 and self._method in ("INVITE", "UPDATE"):
+            dialog = self._session.dialog
+            try:
+                dialog.remote_target = dialog.target_of(response)
+            except ProtocolError as error:
+                # It has taken what we asked for, and waits for an ACK: the old target must do.
+                log.info("{call_id}: target not taken: {reason}", call_id=dialog.call_id, reason=error.reason)
+            if self._method == "INVITE":
+                send_ack(self._session, self._cseq)
         self._end(response)
 
     def timed_out(self, transaction: ClientTransaction) -> None:
@@ -102,8 +186,38 @@ class Exchange:
         """
         self._end(503)
 
+    def _start(self, timeout: float | None) -> None:
+        core, dialog = self._session.core, self._session.dialog
+        request = dialog.request(self._method, self._headers, self._body)
+        self._cseq = dialog.local_cseq
+        self._transaction = core.transactions.request(request, dialog.flow, self, timeout)
+        if self._method == "INVITE":
+            # After a 1xx an INVITE has no timer of its own. No person decides about this one.
+            self._patience = core.clock.callLater(core.timers.timeout, self._lose_patience)
+
+    async def _start_elsewhere(self, patience: float | None) -> None:
+        try:
+            await reopen(self._session.core, self._session.dialog)
+        except FlowClosed:
+            self._end(503)
+        else:
+            if self._done is not None:
+                self._start(patience)
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        self._give_up()
+
+    def _give_up(self) -> None:
+        if self._transaction is not None and self._method == "INVITE":
+            self._transaction.cancel()
+
     def _end(self, result: Response | int) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
         done, self._done = self._done, None
         if done is not None:
-            self._session.offering_ended()
+            self._session.exchange_ended(self)
             done.callback(result)
+            self._session.go_on()

@@ -15,7 +15,7 @@ from pbx.dialog.user import Ending, ISessionUser
 from pbx.dialog.useragent import ALLOW, contact_of, new_tag
 from pbx.sip.message import ProtocolError, response_to
 from pbx.sip.multipart import sdp_of
-from pbx.sip.reasons import parse_reasons
+from pbx.sip.reasons import cause_of_status, parse_reasons
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,7 +65,6 @@ class IncomingInvite:
         self._contact = contact_of(transaction.flow, contact_user)
         self._final = False
         self._answered = False
-        self._offered_in_provisional = False
         self._answered_in_prack = False
         self._reliable: ReliableProvisionals | None = None
         if "100rel" in request.option_tags("Require"):
@@ -106,8 +105,8 @@ class IncomingInvite:
         response = self._response(status, headers, sdp)
         response.headers.add("Allow", ALLOW)
         if self._reliable is not None:
-            if sdp is not None and self.offer is None and not self._answered_in_prack:
-                self._offered_in_provisional = True
+            if sdp is not None and self.session is not None and not self.session.settled:
+                self.session.local_sdp = sdp
             self._reliable.send(response)
         else:
             self._transaction.respond(response)
@@ -123,9 +122,12 @@ class IncomingInvite:
         Returns:
             The session, confirmed.
         """
+        if self._final:
+            raise ValueError("the INVITE has its final answer")
         session = self._early_session()
         self._final = True
-        session.local_sdp = sdp
+        if not session.settled:
+            session.local_sdp = sdp
         extra = tuple(headers)
         if self._reliable is None:
             self._accept(session, sdp, extra)
@@ -163,28 +165,58 @@ class IncomingInvite:
         """
         self._given_up(487, Ending(by_peer=True, cause=16, text="BYE before the answer"))
 
-    def prack_received(self, request: Request) -> tuple[tuple[tuple[str, str], ...], bytes]:
+    def failed(self, error: ProtocolError) -> None:
         """
-        Take a PRACK.
+        The INVITE could not be served: refuse it, and tell whoever has it in hand.
+        """
+        self._given_up(error.status, Ending(by_peer=False, cause=cause_of_status(error.status), text=error.reason))
 
-        Returns:
-            The header fields and the body of its 200.
+    def prack_received(self, transaction: ServerTransaction, request: Request) -> None:
+        """
+        Answer a PRACK, then go on with what waited for it.
 
         Raises:
-            ProtocolError: 481 when it acknowledges nothing that waits; 488 for an answer of no use.
+            ProtocolError: 481 when it acknowledges nothing that waits; 488 for a description of no use.
         """
-        if self._reliable is None or not self._reliable.acknowledged(request):
+        reliable, session = self._reliable, self._early_session()
+        response = None if reliable is None else reliable.awaited(request)
+        if reliable is None or response is None:
             raise ProtocolError(481, "Call/Transaction Does Not Exist")
         sdp = sdp_of(request)
-        if sdp is None or self._user is None:
-            return (), b""
-        if self._offered_in_provisional and not self._answered_in_prack:
-            self._answered_in_prack = True
-            self._user.answer_received(sdp)
-            return (), b""
-        return (SDP,), self._user.offer_received(sdp)
+        # RFC 3262 5: with the 1xx that brings a description, or with its PRACK, the first offer is answered.
+        described = bool(response.body) and not session.settled
+        ours = described and self.offer is None
+        try:
+            if ours and sdp is not None:
+                session.user.answer_received(sdp)
+                session.settled = self._answered_in_prack = True
+                session.respond(transaction, 200)
+            elif sdp is None:
+                session.settled = session.settled or (described and not ours)
+                session.respond(transaction, 200)
+            else:
+                self._offer_in_prack(transaction, sdp, allowed=described or session.settled)
+        except ProtocolError as error:
+            if ours:
+                # Our offer has no answer: nothing can come of this call.
+                session.respond(transaction, error.status)
+                self.failed(error)
+                return
+            # The response has arrived, whatever came with its PRACK.
+            reliable.acknowledged()
+            raise
+        reliable.acknowledged()
 
     # Inside.
+
+    def _offer_in_prack(self, transaction: ServerTransaction, sdp: bytes, *, allowed: bool) -> None:
+        if not allowed:
+            # RFC 3264 4: one offer at a time.
+            raise ProtocolError(491, "Request Pending")
+        session = self._early_session()
+        session.settled = True
+        session.local_sdp = session.user.offer_received(sdp)
+        session.respond(transaction, 200, (SDP,), session.local_sdp)
 
     def _early_session(self) -> Session:
         if self.session is None:
@@ -198,13 +230,15 @@ class IncomingInvite:
     def _accept(self, session: Session, sdp: bytes, headers: tuple[tuple[str, str], ...]) -> None:
         self._finish()
         late = self.offer is None and not self._answered_in_prack
-        # RFC 3262 5: what was offered and answered in a 1xx and its PRACK is not offered again.
-        body = None if self._answered_in_prack else sdp
+        # RFC 3262 5: what was offered and answered in a 1xx and its PRACK is not offered again. RFC 3311 5.1: nor is an
+        # answer repeated that an UPDATE has overtaken.
+        body = None if self._answered_in_prack or session.local_sdp != sdp else sdp
         response = self._response(200, (("Allow", ALLOW), *session_timer.fields(self._agreement), *headers), body)
         transaction = self._transaction
         transaction.respond(response)
         wait = Acknowledgement(
-            self._core.clock, self._core.timers, lambda: transaction.respond(response), session.ack_missing
+            self._core.clock, self._core.timers, lambda: transaction.respond(response), session.ack_missing,
+            cseq=self.request.cseq.number,
         )
         session.confirmed(wait, answer_due=late)
         session.timer.start(self._agreement, we_asked=False)

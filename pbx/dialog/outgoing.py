@@ -12,11 +12,14 @@ from zope.interface import implementer
 from pbx.dialog import session_timer
 from pbx.dialog.dialog import Dialog
 from pbx.dialog.exchange import send_ack
+from pbx.dialog.reliable import MOST_RSEQ
 from pbx.dialog.session import Session
-from pbx.dialog.user import ISessionUser
+from pbx.dialog.user import ISessionUser, State
 from pbx.dialog.useragent import UNHEEDED
-from pbx.sip.message import ParseError, ProtocolError
+from pbx.sip.grammar import number
+from pbx.sip.message import ProtocolError
 from pbx.sip.multipart import sdp_of
+from pbx.sip.reasons import reason_header
 from pbx.transaction.user import IClientUser
 
 if TYPE_CHECKING:
@@ -28,7 +31,11 @@ if TYPE_CHECKING:
     from pbx.transport.flow import Flow
 
 MOST_EARLY_DIALOGS = 20
-"""Forks behind one peer whose early dialogs are kept; a peer could otherwise make one with every 18x."""
+"""Forks behind one peer whose dialogs are kept; a peer could otherwise make one with every response."""
+
+
+PROTOCOL_ERROR = 111
+"""ITU-T Q.850"""
 
 
 class IOutgoingUser(ISessionUser):
@@ -76,6 +83,7 @@ class OutgoingInvite:
         self._transaction: ClientTransaction | None = None
         self._early: dict[str, Session] = {}
         self._reliable_seen: dict[str, int] = {}
+        self._answered: dict[str, Session] = {}
         self._session: Session | None = None
         self._cancelled = False
         self._over = False
@@ -86,11 +94,11 @@ class OutgoingInvite:
         Send it.
         """
         core = self._core
-        # RFC 3261 16.6: timer C bounds an INVITE that rings for ever.
-        self._timer = core.clock.callLater(core.settings.timer_c, self._timer_c)
         self._transaction = core.transactions.request(
             self.request, self._flow, self, timeout=core.settings.no_response
         )
+        # RFC 3261 16.6: timer C bounds an INVITE that rings for ever.
+        self._rearm(core.settings.timer_c, self._timer_c)
 
     def cancel(self, reason: str | None = None) -> None:
         """
@@ -133,7 +141,10 @@ class OutgoingInvite:
         """
         No response at all: the peer can't be reached.
         """
-        self._fail(408, "No response", None)
+        if self._cancelled:
+            self._fail(487, "Cancelled", None)
+        else:
+            self._fail(408, "No response", None)
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """
@@ -160,43 +171,42 @@ class OutgoingInvite:
                 session.note_abilities(response)
                 if reliable and not self._prack(session, tag, response):
                     return
+                if reliable and response.body:
+                    # RFC 3262 5: the answer to our offer.
+                    session.settled = True
         if not self._cancelled:
-            self._user.ringing(response, sdp_of(response))
+            self._user.ringing(response, _description(response))
 
     def _prack(self, session: Session, tag: str, response: Response) -> bool:
         """
         Acknowledge a reliable 1xx; tell whether it is a new one in order (RFC 3262 4).
         """
-        text = response.headers.get("RSeq") or ""
-        if not (text.isascii() and text.isdigit()):
-            raise ParseError("Bad RSeq")
-        number = int(text)
+        rseq = number(response.headers.get("RSeq") or "", "RSeq", MOST_RSEQ)
         last = self._reliable_seen.get(tag)
-        if last is not None and number != last + 1:
+        if last is not None and rseq != last + 1:
             return False
-        self._reliable_seen[tag] = number
+        self._reliable_seen[tag] = rseq
         cseq = response.cseq
-        request = session.dialog.request("PRACK", (("RAck", f"{number} {cseq.number} {cseq.method}"),))
+        request = session.dialog.request("PRACK", (("RAck", f"{rseq} {cseq.number} {cseq.method}"),))
         self._core.request(request, self._flow, UNHEEDED)
         return True
 
     def _success(self, response: Response) -> None:
         tag = response.to_tag or ""
-        if self._session is not None and tag == self._session.dialog.remote_tag:
+        session = self._answered.get(tag)
+        if session is not None:
             # Our ACK was lost.
-            send_ack(self._session, self.request.cseq.number)
+            send_ack(session, self.request.cseq.number)
             return
-        dialog = Dialog.of_client(self.request, response, self._flow, self._contact)
-        session = self._early.pop(tag, None)
-        if session is None:
-            session = Session(self._core, dialog, self._user)
-        else:
-            # RFC 3261 13.2.2.4: the 2xx decides on route set and target; what was counted since stays.
-            dialog.local_cseq = max(dialog.local_cseq, session.dialog.local_cseq)
-            dialog.remote_cseq = session.dialog.remote_cseq
-            session.dialog = dialog
+        if len(self._answered) >= MOST_EARLY_DIALOGS:
+            return
+        try:
+            dialog = Dialog.of_client(self.request, response, self._flow, self._contact)
+        except ProtocolError as error:
+            self._end_unusable(response, tag, error)
+            return
+        session = self._answered[tag] = self._confirmed(tag, dialog)
         session.note_abilities(response)
-        session.local_sdp = self.request.body or None
         session.confirmed(None)
         send_ack(session, self.request.cseq.number)
         if self._session is not None or self._cancelled or self._over:
@@ -209,7 +219,39 @@ class OutgoingInvite:
         self._end()
         interval = self._core.settings.session_expires
         session.timer.start(session_timer.answered_by(response, interval), we_asked=True)
-        self._user.answered(session, response, sdp_of(response))
+        self._user.answered(session, response, _description(response))
+
+    def _confirmed(self, tag: str, dialog: Dialog) -> Session:
+        session = self._early.pop(tag, None)
+        if session is None or session.state is not State.EARLY:
+            session = Session(self._core, dialog, self._user)
+            session.local_sdp = self.request.body or None
+            return session
+        # RFC 3261 13.2.2.4: the 2xx decides on route set and target; what was counted since stays.
+        dialog.local_cseq = max(dialog.local_cseq, session.dialog.local_cseq)
+        dialog.remote_cseq = session.dialog.remote_cseq
+        session.dialog = dialog
+        return session
+
+    def _end_unusable(self, response: Response, tag: str, error: ProtocolError) -> None:
+        """
+        End an answer that makes no dialog: without an ACK and a BYE the peer would believe that the call is up.
+        """
+        self.log.warn(
+            "{call_id}: the answer from {flow} can't be used: {reason}",
+            call_id=self.request.call_id, flow=self._flow.name, reason=error.reason,
+        )
+        bare = type(response)(response.status, response.reason, response.headers.copy())
+        bare.headers.remove("Record-Route")
+        # Where the INVITE went, its peer is at least.
+        bare.headers.set("Contact", f"<{self.request.uri}>")
+        session = self._answered[tag] = self._confirmed(
+            tag, Dialog.of_client(self.request, bare, self._flow, self._contact)
+        )
+        session.confirmed(None)
+        send_ack(session, self.request.cseq.number)
+        session.hang_up((("Reason", reason_header(PROTOCOL_ERROR)),))
+        self._fail(502, error.reason, None)
 
     def _failure(self, response: Response) -> None:
         if response.status == 422 and not self._cancelled and self._retry_with_min_se(response):
@@ -230,8 +272,6 @@ class OutgoingInvite:
         again.set("CSeq", f"{self.request.cseq.number + 1} INVITE")
         self.request = type(self.request)("INVITE", self.request.uri, again, self.request.body)
         self._drop_early()
-        if self._timer is not None:
-            self._timer.cancel()
         self.start()
         return True
 
@@ -270,3 +310,13 @@ class OutgoingInvite:
     def _cancel_unanswered(self) -> None:
         self._timer = None
         self._fail(487, "Cancelled", None)
+
+
+def _description(response: Response) -> bytes | None:
+    """
+    The session description of a response; one that can't be read is none.
+    """
+    try:
+        return sdp_of(response)
+    except ProtocolError:
+        return None

@@ -8,6 +8,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from pbx.dialog.acknowledgement import Acknowledgement
+from pbx.sip.grammar import number
 from pbx.sip.message import ParseError
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
     from pbx.sip.message import Request, Response
     from pbx.transaction.timers import Timers
+
+MOST_RSEQ = 0xFFFFFFFF
+"""RFC 3262 7.1"""
 
 MOST_WAITING = 8
 """Provisional responses that may wait for the PRACK of an earlier one; later ones are left out, none must be sent."""
@@ -65,22 +69,32 @@ class ReliableProvisionals:
         response.headers.set("Require", "100rel")
         response.headers.set("RSeq", str(self._number))
         self._pending = response
-        self._wait = Acknowledgement(self._clock, self._timers, lambda: self._send(response), self._missing)
+        # RFC 3262 3: the interval doubles without a bound but the 64*T1 of the whole.
+        self._wait = Acknowledgement(
+            self._clock, self._timers, lambda: self._send(response), self._missing, most=self._timers.timeout
+        )
         self._send(response)
 
-    def acknowledged(self, prack: Request) -> bool:
+    def awaited(self, prack: Request) -> Response | None:
         """
-        Take a PRACK; tell whether it is the one that was waited for (RFC 3262 3; otherwise it gets 481).
+        The 1xx that a PRACK acknowledges, when it is the one that waits for it (RFC 3262 3; otherwise it gets 481).
 
         Raises:
             ParseError: 400 when RAck is missing or malformed.
         """
         words = (prack.headers.get("RAck") or "").split()
-        if len(words) != 3 or not (words[0].isascii() and words[0].isdigit() and words[1].isdigit()):
-            raise ParseError("Bad RAck")
+        if len(words) != 3:
+            raise ParseError("Malformed RAck")
+        rseq, cseq = number(words[0], "RAck", MOST_RSEQ), number(words[1], "RAck", 0x7FFFFFFF)
         pending = self._pending
-        if pending is None or words[0] != pending.headers.get("RSeq") or int(words[1]) != pending.cseq.number:
-            return False
+        if pending is None or rseq != self._number or (cseq, words[2]) != (pending.cseq.number, pending.cseq.method):
+            return None
+        return pending
+
+    def acknowledged(self) -> None:
+        """
+        The PRACK has come and is answered: go on with what waited for it.
+        """
         if self._wait is not None:
             self._wait.stop()
             self._wait = None
@@ -90,12 +104,14 @@ class ReliableProvisionals:
         elif self._then is not None:
             then, self._then = self._then, None
             then()
-        return True
 
     def when_idle(self, then: Callable[[], None]) -> None:
         """
         Call ``then`` as soon as nothing waits for a PRACK: the 2xx must not overtake an SDP (RFC 3262 3).
+
+        What was not sent yet is left out: the 2xx says it all.
         """
+        self._waiting.clear()
         if self._pending is None:
             then()
         else:

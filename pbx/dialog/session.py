@@ -16,7 +16,7 @@ from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.exchange import Bye, Exchange
 from pbx.dialog.refresh import Refresher
 from pbx.dialog.session_timer import SessionTimer
-from pbx.dialog.user import Ending, ISessionUser, OfferRefused, State
+from pbx.dialog.user import GONE, Ending, ISessionUser, OfferRefused, State
 from pbx.dialog.useragent import ALLOW
 from pbx.sip.message import ProtocolError, Request, Response, response_to
 from pbx.sip.multipart import sdp_of
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SDP = ("Content-Type", "application/sdp")
 MOST_GLARES = 5
 """How often an offer of ours is tried again after 491 before it is given up."""
+MOST_OFFERS = 8
+"""Offers of ours that may wait for their turn; a peer that sends no ACK holds them up for 64*T1."""
 
 
 class Session:
@@ -45,7 +47,8 @@ class Session:
         state: Where it stands.
         allow: The methods that the peer takes, as its last Allow said.
         local_sdp: The last description that we sent, repeated in a refresh.
-        invite: The INVITE that it was made by, while that waits for its answer.
+        invite: The INVITE received that it was made by, while that waits for its answer.
+        settled: Whether the first offer has its answer, so that an early UPDATE may bring another (RFC 3311 5.1).
     """
 
     log = Logger()
@@ -58,13 +61,15 @@ class Session:
         self.allow: frozenset[str] = frozenset()
         self.local_sdp: bytes | None = None
         self.invite: IncomingInvite | None = None
+        self.settled = False
         self._refresher = Refresher(self)
         self.timer = SessionTimer(core.clock, self._refresher.due, self._refresher.missed)
         self._acknowledgement: Acknowledgement | None = None
         self._answer_due = False
         self._first_ack = True
-        self._offering = False
-        self._pause: Deferred[None] | None = None
+        self._exchanges: set[Exchange] = set()
+        self._waiting: list[Deferred[None]] = []
+        self._pauses: set[Deferred[None]] = set()
         self._bye: tuple[tuple[str, str], ...] | None = None
         core.dialogs[dialog.id] = self
 
@@ -84,10 +89,11 @@ class Session:
         self._bye = tuple(headers)
         if self._acknowledgement is None:
             self._send_bye()
+        self._wake()
 
     def forget(self) -> None:
         """
-        Drop an early session whose INVITE came to nothing.
+        Drop a session that has ended, or an early one whose INVITE came to nothing.
         """
         self._stop_timers()
         if self._acknowledgement is not None:
@@ -95,6 +101,9 @@ class Session:
             self._acknowledgement = None
         self.state = State.ENDED
         self.core.dialogs.pop(self.dialog.id, None)
+        for exchange in list(self._exchanges):
+            exchange.abandon()
+        self._wake()
 
     async def offer(self, sdp: bytes) -> bytes:
         """
@@ -109,24 +118,44 @@ class Session:
         Raises:
             OfferRefused: The peer refused, or the session ended meanwhile.
         """
+        if len(self._waiting) >= MOST_OFFERS:
+            raise OfferRefused(491)
         for _ in range(MOST_GLARES):
+            await self.idle()
+            ours = self.timer.ours or self.timer.agreement is None
+            headers = (SDP, ("Allow", ALLOW), *self._refresher.headers(ours=ours))
+            response = await self.exchange("INVITE", headers, sdp)
             if self.state is not State.UP:
                 raise OfferRefused(481)
-            if not self.busy:
-                response = await self.exchange("INVITE", (SDP, ("Allow", ALLOW), *self._timer_headers()), sdp)
-                if isinstance(response, int):
-                    raise OfferRefused(response)
-                if response.status < 300:
-                    self.local_sdp = sdp
-                    self._refresher.refreshed(response)
-                    answer = sdp_of(response)
-                    if answer is None:
-                        raise OfferRefused(488)
-                    return answer
-                if response.status != 491:
-                    raise OfferRefused(response.status)
-            await self.wait_after_glare()
+            status = response if isinstance(response, int) else response.status
+            if isinstance(response, int) or status in GONE:
+                self.end_both(Ending(by_peer=False, cause=102, text=f"re-INVITE failed with {status}"))
+                raise OfferRefused(status)
+            if status < 300:
+                return self._taken(sdp, response)
+            if status == 491:
+                await self.wait_after_glare()
+            elif status != 422 or not self._refresher.corrected(response):
+                raise OfferRefused(status)
         raise OfferRefused(491)
+
+    async def idle(self) -> None:
+        """
+        Wait until no offer is under way: an INVITE waits for the end of the one before it (RFC 3261 14.1).
+
+        Raises:
+            OfferRefused: 481: the session ended meanwhile.
+        """
+        while self.busy and self.state is State.UP:
+            turn: Deferred[None] = Deferred()
+            self._waiting.append(turn)
+            try:
+                await turn
+            finally:
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
+        if self.state is not State.UP:
+            raise OfferRefused(481)
 
     async def probe(self, patience: float) -> bool:
         """
@@ -139,7 +168,7 @@ class Session:
             ``False`` on 408, 481 or no answer at all; any other answer means that it lives.
         """
         response = await self.exchange("OPTIONS", (("Accept", "application/sdp"),), timeout=patience)
-        return not isinstance(response, int) and response.status not in (408, 481)
+        return not isinstance(response, int) and response.status not in GONE
 
     # What comes in.
 
@@ -184,39 +213,39 @@ class Session:
         elif method == "PRACK":
             if self.invite is None:
                 raise ProtocolError(481, "Call/Transaction Does Not Exist")
-            self._respond(transaction, 200, *self.invite.prack_received(request))
+            self.invite.prack_received(transaction, request)
         elif method == "INFO":
             self.user.information_received(request)
-            self._respond(transaction, 200)
+            self.respond(transaction, 200)
         elif method == "OPTIONS":
-            self._respond(transaction, 200, (("Allow", ALLOW), ("Accept", "application/sdp")))
+            # RFC 3261 11.2
+            self.respond(transaction, 200, (("Allow", ALLOW), ("Accept", SDP[1]), ("Supported", "timer, 100rel")))
         else:
             raise ProtocolError(405, "Method Not Allowed")
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """
-        Take the ACK to a 2xx of ours; any further copy of it changes nothing.
+        Take the ACK to a 2xx of ours; a further copy of it, or of that to an earlier 2xx, changes nothing.
         """
-        if self._acknowledgement is None:
+        wait = self._acknowledgement
+        # RFC 3261 13.2.2.4: the number is that of the INVITE.
+        if wait is None or request.cseq.number != wait.cseq:
             return
-        self._acknowledgement.stop()
-        self._acknowledgement = None
         if flow.remote[0] == self.dialog.flow.remote[0]:
             self.dialog.flow = flow
-        if self._bye is not None:
-            self._send_bye()
-            return
-        if self._answer_due:
-            self._answer_due = False
-            try:
+        due, self._answer_due = self._answer_due, False
+        wait.stop()
+        self._acknowledgement = None
+        try:
+            if due and self._bye is None:
                 # No description at all is none that can be read.
                 self.user.answer_received(sdp_of(request) or b"")
-            except ProtocolError as error:
-                self.end_both(Ending(by_peer=False, cause=127, text=error.reason))
-                return
-        if self._first_ack:
-            self._first_ack = False
-            self.user.acknowledged()
+        except ProtocolError as error:
+            self.end_both(Ending(by_peer=False, cause=127, text=error.reason))
+        else:
+            self._acknowledged()
+        finally:
+            self._wake()
 
     def note_abilities(self, message: Request | Response) -> None:
         """
@@ -230,61 +259,95 @@ class Session:
     @property
     def busy(self) -> bool:
         """
-        Whether an offer of either side is under way.
+        Whether an offer or an INVITE of either side is under way.
         """
         return self._offering or self._acknowledgement is not None
 
+    @property
+    def _offering(self) -> bool:
+        return any(exchange.offers for exchange in self._exchanges)
+
+    def _acknowledged(self) -> None:
+        if self._acknowledgement is not None:
+            self._acknowledgement.stop()
+            self._acknowledgement = None
+        if self._bye is not None:
+            self._send_bye()
+        elif self._first_ack:
+            self._first_ack = False
+            self.user.acknowledged()
+
     def _bye_received(self, transaction: ServerTransaction) -> None:
-        self._respond(transaction, 200)
+        self.respond(transaction, 200)
+        if self._bye is not None:
+            # Ours still waits for an ACK, and need not be sent any more.
+            self._bye = None
+            self.forget()
         if self.state in (State.ENDING, State.ENDED):
             return
-        invite = self.invite
+        invite, early = self.invite, self.state is State.EARLY
         reasons = parse_reasons(transaction.request.headers.get_all("Reason"))
         self.forget()
         if invite is not None:
             invite.peer_hung_up()
-        else:
+        elif not early:
+            # One of several early dialogs of an INVITE of ours may end so; the INVITE goes on.
             told = next((r for r in reasons if r.protocol.upper() == "Q.850" and r.cause is not None), None)
             cause = told.cause if told is not None and told.cause is not None else 16
             text = told.text if told is not None and told.text else CAUSES.get(cause, "Normal call clearing")
             self.user.ended(Ending(by_peer=True, cause=cause, text=text))
 
     def _reinvite_received(self, transaction: ServerTransaction, request: Request) -> None:
-        if self.state is State.EARLY:
-            # RFC 3261 14.2: the first INVITE has no final response yet.
-            self._respond(transaction, 500, (("Retry-After", str(secrets.randbelow(10))),))
+        if self.invite is not None:
+            self._answer_later(transaction)
             return
-        if self.busy:
+        # RFC 3261 14.2: an INVITE of ours is under way.
+        if self.state is State.EARLY or self._offering:
             raise ProtocolError(491, "Request Pending")
+        if self._answer_due:
+            # RFC 5407 3.1.5: the ACK that we wait for has the answer to our offer.
+            raise ProtocolError(491, "Request Pending")
+        offer = offer_of(request)
+        target = self.dialog.target_of(request)
         agreement = session_timer.answer_to(request, self.core.settings.session_expires, self.core.settings.min_se)
-        self.note_abilities(request)
-        offer = sdp_of(request)
+        # RFC 5407 3.1.4: the ACK was lost or overtaken. Who sends the next INVITE has our 2xx (RFC 3261 14.1).
+        self._acknowledged()
+        if self.state is not State.UP:
+            raise ProtocolError(481, "Call/Transaction Does Not Exist")
         sdp = self.user.offer_wanted() if offer is None else self.user.offer_received(offer)
+        self.note_abilities(request)
         self.local_sdp = sdp
+        self.dialog.remote_target = target
         self.timer.start(agreement, we_asked=False)
         headers = (("Contact", self.dialog.contact), SDP, ("Allow", ALLOW), *session_timer.fields(agreement))
         response = self._response(transaction, 200, headers, sdp)
         transaction.respond(response)
         self._answer_due = offer is None
         self._acknowledgement = Acknowledgement(
-            self.core.clock, self.core.timers, lambda: transaction.respond(response), self.ack_missing
+            self.core.clock, self.core.timers, lambda: transaction.respond(response), self.ack_missing,
+            cseq=request.cseq.number,
         )
 
     def _update_received(self, transaction: ServerTransaction, request: Request) -> None:
-        offer = sdp_of(request)
-        if offer is not None and self.busy:
-            raise ProtocolError(491, "Request Pending")
-        if offer is not None and self.state is State.EARLY:
-            # RFC 3311 5.2: another offer is still to be answered.
-            self._respond(transaction, 500, (("Retry-After", str(secrets.randbelow(10))),))
-            return
+        offer = offer_of(request)
+        if offer is not None:
+            unsettled = self.state is State.EARLY and not self.settled
+            if unsettled and self.invite is not None and self.invite.offer is not None:
+                # RFC 3311 5.2: an offer of the peer has no answer yet.
+                self._answer_later(transaction)
+                return
+            if unsettled or self._offering or self._answer_due:
+                # RFC 3311 5.2: nor has one of ours.
+                raise ProtocolError(491, "Request Pending")
+        target = self.dialog.target_of(request)
         agreement = session_timer.answer_to(request, self.core.settings.session_expires, self.core.settings.min_se)
-        self.note_abilities(request)
         headers = [("Contact", self.dialog.contact), ("Allow", ALLOW), *session_timer.fields(agreement)]
         body = b""
         if offer is not None:
             body = self.local_sdp = self.user.offer_received(offer)
             headers.append(SDP)
+        self.note_abilities(request)
+        self.dialog.remote_target = target
         if self.state is State.UP:
             self.timer.start(agreement, we_asked=False)
         transaction.respond(self._response(transaction, 200, headers, body))
@@ -296,8 +359,12 @@ class Session:
         self._acknowledgement = None
         if self._bye is not None:
             self._send_bye()
-            return
-        self.end_both(Ending(by_peer=False, cause=102, text="No ACK"))
+        else:
+            self.end_both(Ending(by_peer=False, cause=102, text="No ACK"))
+
+    def _answer_later(self, transaction: ServerTransaction) -> None:
+        # RFC 3261 14.2: the first INVITE has no final response yet.
+        self.respond(transaction, 500, (("Retry-After", str(secrets.randbelow(11))),))
 
     def _response(
         self, transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
@@ -308,17 +375,19 @@ class Session:
         response.body = body
         return response
 
-    def _respond(
+    def respond(
         self, transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> None:
+        """
+        Answer a request within the dialog.
+        """
         transaction.respond(self._response(transaction, status, headers, body))
 
     # Requests of ours.
 
     def _send_bye(self) -> None:
         headers, self._bye = self._bye or (), None
-        request = self.dialog.request("BYE", headers)
-        self.core.request(request, self.dialog.flow, Bye(self))
+        Bye(self, headers).send()
 
     def end_both(self, ending: Ending) -> None:
         """
@@ -333,24 +402,30 @@ class Session:
         """
         Send a request within the dialog; the result is its final response, or 408 or 503 where none came.
 
+        When the session ends before that, the result is 481.
+
         Args:
             method: The method.
             headers: Further header fields.
             body: The body.
             timeout: Seconds without any response after which 408 is taken for granted, earlier than 64*T1.
         """
-        request = self.dialog.request(method, headers, body)
         done: Deferred[Response | int] = Deferred()
-        if method in ("INVITE", "UPDATE"):
-            self._offering = True
-        self.core.request(request, self.dialog.flow, Exchange(self, request, done), timeout)
+        exchange = Exchange(self, method, headers, body, done)
+        self._exchanges.add(exchange)
+        exchange.start(timeout)
         return done
 
-    def _timer_headers(self) -> tuple[tuple[str, str], ...]:
-        agreement = self.timer.agreement
-        interval = agreement.interval if agreement is not None else self.core.settings.session_expires
-        me = "uac" if self.timer.ours or agreement is None else "uas"
-        return (("Supported", "timer"), ("Session-Expires", f"{interval};refresher={me}"))
+    def _taken(self, sdp: bytes, response: Response) -> bytes:
+        self.local_sdp = sdp
+        self._refresher.refreshed(response)
+        try:
+            answer = sdp_of(response)
+        except ProtocolError as error:
+            raise OfferRefused(488) from error
+        if answer is None:
+            raise OfferRefused(488)
+        return answer
 
     async def wait_after_glare(self) -> None:
         """
@@ -361,21 +436,47 @@ class Session:
         """
         # RFC 3261 14.1: who made the Call-ID waits 2.1 to 4 s, the other up to 2 s, in steps of 10 ms.
         steps = 210 + secrets.randbelow(190) if self.dialog.ours else secrets.randbelow(200)
-        self._pause = deferLater(self.core.clock, steps / 100)
+        pause: Deferred[None] = deferLater(self.core.clock, steps / 100)
+        self._pauses.add(pause)
         try:
-            await self._pause
+            await pause
         except CancelledError:
             raise OfferRefused(481) from None
         finally:
-            self._pause = None
+            self._pauses.discard(pause)
 
     def _stop_timers(self) -> None:
         self.timer.stop()
-        if self._pause is not None:
-            self._pause.cancel()
+        for pause in list(self._pauses):
+            pause.cancel()
 
-    def offering_ended(self) -> None:
+    def exchange_ended(self, exchange: Exchange) -> None:
         """
-        The request of ours that was under way has its final response.
+        A request of ours that was under way has its final response.
         """
-        self._offering = False
+        self._exchanges.discard(exchange)
+
+    def go_on(self) -> None:
+        """
+        Let the next offer of ours begin, if nothing stands in its way any more.
+        """
+        if not self.busy:
+            self._wake()
+
+    def _wake(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            turn.callback(None)
+
+
+def offer_of(request: Request) -> bytes | None:
+    """
+    The offer in a request within a dialog, if it has one.
+
+    Raises:
+        ProtocolError: 415 for a body that is no description (RFC 3261 8.2.3).
+    """
+    sdp = sdp_of(request)
+    if sdp is None and request.body and not request.content_type.startswith("multipart/"):
+        raise ProtocolError(415, "Unsupported Media Type")
+    return sdp

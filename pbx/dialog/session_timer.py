@@ -91,9 +91,8 @@ def answer_to(request: Request, interval: int, min_se: int = MIN_SE) -> Agreemen
     asked = asked_for(request)
     supported = "timer" in request.option_tags("Supported")
     if asked is None:
-        # A peer without timers: we refresh, which needs nothing of it (RFC 4028 9, table 2).
-        floor = minimum(request)
-        return Agreement(max(interval, floor), "uas", required=False)
+        # RFC 4028 9, table 2: we refresh, which needs nothing of a peer without timers.
+        return Agreement(max(interval, minimum(request)), "uas", required=supported)
     seconds, refresher = asked
     if seconds < min_se:
         if supported:
@@ -103,15 +102,19 @@ def answer_to(request: Request, interval: int, min_se: int = MIN_SE) -> Agreemen
     chosen = max(min(seconds, interval), minimum(request), min_se)
     if not supported:
         return Agreement(chosen, "uas", required=False)
-    refresher = refresher or "uac"
-    return Agreement(chosen, refresher, required=refresher == "uac")
+    # RFC 4028 9: the caller's choice stands; the option tag is a MUST where it refreshes, a SHOULD where we do.
+    return Agreement(chosen, refresher or "uac", required=True)
 
 
 def answered_by(response: Response, interval: int) -> Agreement:
     """
     Read what the answering side decided (RFC 4028 7.2); with no word of it, we refresh at our own interval.
     """
-    asked = asked_for(response)
+    try:
+        asked = asked_for(response)
+    except ParseError:
+        # The call is up, and not to be lost for this.
+        asked = None
     if asked is None:
         return Agreement(interval, "uac", required=False)
     seconds, refresher = asked
@@ -137,9 +140,14 @@ def fields(agreement: Agreement) -> tuple[tuple[str, str], ...]:
 class SessionTimer:
     """
     The clock of one session: calls ``refresh`` at half the interval when we refresh, ``expired`` when the peer did not.
+
+    Attributes:
+        agreement: What was settled last; ``None`` before the session is up.
+        ours: Whether we refresh.
+        min_se: The shortest interval that the peer has insisted on, 0 where it has not.
     """
 
-    __slots__ = ("_clock", "_expired", "_refresh", "_timer", "agreement", "ours")
+    __slots__ = ("_clock", "_expired", "_refresh", "_timer", "agreement", "min_se", "ours")
 
     def __init__(self, clock: IReactorTime, refresh: Callable[[], None], expired: Callable[[], None]) -> None:
         self._clock = clock
@@ -148,6 +156,7 @@ class SessionTimer:
         self._timer: IDelayedCall | None = None
         self.agreement: Agreement | None = None
         self.ours = False
+        self.min_se = 0
 
     def start(self, agreement: Agreement, *, we_asked: bool) -> None:
         """

@@ -41,12 +41,17 @@ class Ending:
     text: str
 
 
+GONE = (408, 481)
+"""The answers to a request within a dialog that say that the dialog is no more (RFC 3261 12.2.1.2)."""
+
+
 class OfferRefused(Exception):  # noqa: N818
     """
-    The peer did not take our offer: the session stays as it was (RFC 3261 14.1).
+    The peer did not take our offer: the session stays as it was (RFC 3261 14.1), or has ended.
 
     Attributes:
-        status: The SIP status: 408 for no answer, 481 when the session is gone.
+        status: The SIP status. After 408 (no answer), 481 (no such session) and 503 (no way there) the session has
+            ended, which its user was told.
     """
 
     def __init__(self, status: int) -> None:

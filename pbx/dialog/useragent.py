@@ -44,6 +44,12 @@ KNOWN_METHODS = frozenset(("SUBSCRIBE", "REFER", "PUBLISH"))
 SUPPORTED = frozenset(("timer", "100rel"))
 """The extensions that a peer may require."""
 
+EXPLAINED = {405: (("Allow", ALLOW),), 415: (("Accept", "application/sdp"),)}
+"""What some refusals must say as well (RFC 3261 8.2.1 and 8.2.3)."""
+
+MOST_LATE = 100
+"""Late answers that are ended at once. Anybody can send such a response, and each BYE is sent up to eleven times."""
+
 
 class IUserAgentOwner(Interface):
     """
@@ -89,6 +95,7 @@ class UserAgentCore:
     Attributes:
         dialogs: The INVITE usage of each dialog, early and confirmed.
         invites: The INVITEs received that have no final response yet.
+        late: The dialogs that are being ended because their answer came too late.
         owner: Who takes requests outside a dialog; set once before the first request.
     """
 
@@ -110,6 +117,7 @@ class UserAgentCore:
         self.settings = settings
         self.dialogs: dict[DialogId, Session] = {}
         self.invites: dict[ServerTransaction, IncomingInvite] = {}
+        self.late: set[DialogId] = set()
         transactions.user = self
 
     # What the floors above ask for.
@@ -132,8 +140,8 @@ class UserAgentCore:
         """
         Answer a request outside a dialog, with a To tag made for it.
         """
-        request = transaction.request
-        response = response_to(request, status, reason, request.to_tag or transaction.tag)
+        # Nothing is parsed for it: whatever is malformed, an answer frees the transaction.
+        response = response_to(transaction.request, status, reason, transaction.tag)
         for name, value in headers:
             response.headers.add(name, value)
         transaction.respond(response)
@@ -171,8 +179,12 @@ class UserAgentCore:
         End the INVITE that the peer has given up.
         """
         invite = self.invites.get(transaction)
-        if invite is not None:
+        if invite is None:
+            return
+        try:
             invite.cancel_received(cancel)
+        except Exception:  # noqa: BLE001 - the border
+            self.log.failure("CANCEL could not be served")
 
     def stray_response(self, response: Response, flow: Flow) -> None:
         """
@@ -185,15 +197,18 @@ class UserAgentCore:
                 self._end_late_answer(response, flow)
         except ProtocolError as error:
             self.log.debug("stray response dropped: {reason}", reason=error.reason)
+        except Exception:  # noqa: BLE001 - the border
+            self.log.failure("a late answer could not be ended")
 
     def _end_late_answer(self, response: Response, flow: Flow) -> None:
-        key = (response.call_id, response.from_tag or "", response.to_tag or "")
-        if key in self.dialogs:
-            return
         dialog = Dialog.of_client(response, response, flow, contact_of(flow, "pbx"))
+        if dialog.id in self.dialogs or (dialog.id not in self.late and len(self.late) >= MOST_LATE):
+            return
         with contextlib.suppress(FlowClosed):
             self.transactions.send_ack(dialog.request("ACK", cseq=dialog.local_cseq), flow)
-        self.transactions.request(dialog.request("BYE"), flow, UNHEEDED)
+        if dialog.id not in self.late:
+            self.late.add(dialog.id)
+            self.transactions.request(dialog.request("BYE"), flow, LateBye(self.late, dialog.id))
 
     # The checks, in the order of RFC 3261 8.2.
 
@@ -204,7 +219,8 @@ class UserAgentCore:
             self.respond(transaction, status, headers=(("Allow", ALLOW),))
             return
         to_tag = request.to_tag
-        required = request.option_tags("Require")
+        # RFC 3261 8.2.2.3: nothing can be required of the answer to a CANCEL.
+        required = request.option_tags("Require") if method != "CANCEL" else ()
         if required:
             unsupported = [tag for tag in required if tag not in SUPPORTED]
             if unsupported:
@@ -230,17 +246,16 @@ class UserAgentCore:
         self.owner.request_received(transaction, request)
 
     def _refuse(self, transaction: ServerTransaction, error: ProtocolError) -> None:
-        headers: tuple[tuple[str, str], ...] = ()
+        headers = EXPLAINED.get(error.status, ())
         min_se = getattr(error, "min_se", None)
         if min_se is not None:
             headers = (("Min-SE", str(min_se)),)
-        if transaction.answered:
-            return
-        try:
+        invite = self.invites.get(transaction)
+        if invite is not None:
+            # Someone has it in hand already, who must hear of it.
+            invite.failed(error)
+        elif not transaction.answered:
             self.respond(transaction, error.status, error.reason, headers)
-        except ProtocolError:
-            # To or From can't be read: without them there is no answer to make.
-            self.log.debug("{method} dropped: {reason}", method=transaction.request.method, reason=error.reason)
 
 
 @implementer(IClientUser)
@@ -268,6 +283,38 @@ class Unheeded:
 
 
 UNHEEDED = Unheeded()
+
+
+@implementer(IClientUser)
+class LateBye:
+    """
+    The wait for the answer to a BYE that ends a dialog which came too late.
+    """
+
+    __slots__ = ("_dialog", "_under_way")
+
+    def __init__(self, under_way: set[DialogId], dialog: DialogId) -> None:
+        self._under_way = under_way
+        self._dialog = dialog
+
+    def response_received(self, transaction: ClientTransaction, response: Response) -> None:
+        """
+        It has ended.
+        """
+        if response.status >= 200:
+            self._under_way.discard(self._dialog)
+
+    def timed_out(self, transaction: ClientTransaction) -> None:
+        """
+        It was never heard of again.
+        """
+        self._under_way.discard(self._dialog)
+
+    def failed(self, transaction: ClientTransaction, reason: str) -> None:
+        """
+        It can't be reached.
+        """
+        self._under_way.discard(self._dialog)
 
 
 def new_tag() -> str:

@@ -129,6 +129,8 @@ class HoldTests(ExchangeCase):
         self.network.advance(20)
         self.assertEqual(len(self.anna.requests("OPTIONS")), 1)
         self.assertEqual(self.exchange.records, [])
+        # The session was refreshed meanwhile; until that is answered, an offer of the phone's would be 491.
+        self.anna.reply(self.anna.requests("INVITE")[-1], 200, body=self.anna.sdp(direction="inactive", version=2))
         self.offer(self.anna, 3)
         self.finish()
 
