@@ -38,8 +38,14 @@ class Lock:
             AlreadyRunningError: Another process has it.
             OSError: The directory cannot be made or written to.
         """
-        self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
-        file = os.open(self._data / "pbx.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            self._data.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = os.open(self._data / "pbx.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise OSError(
+                f"The data directory {self._data} cannot be used: {error.strerror}. Make it writable for the exchange's "
+                "user, or choose another by --data or paths.data in the configuration."
+            ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

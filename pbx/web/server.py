@@ -236,7 +236,7 @@ class WebServer(Service):
             self._listening = self._reactor.listenTCP(self._port, self._tls, interface=self._host)
         except CannotListenError as error:
             raise ServerError(
-                f"The API cannot listen on {self._host} port {self._port}: {error.socketError}.\n"
+                f"The API cannot listen on {self._host} port {self._port}: {error.socketError}. "
                 "Stop what has that port, or choose another by api.port in the configuration."
             )
         Service.startService(self)

@@ -54,6 +54,15 @@ class LockTests(SynchronousTestCase):
         self.addCleanup(lock.release)
         self.assertEqual((self.data / "pbx.lock").read_text(), f"{os.getpid()}\n")
 
+    def test_no_directory(self) -> None:
+        """
+        A data directory that cannot be made is named, with what to do.
+        """
+        self.data.write_text("a file in its place")
+        error = str(self.assertRaises(OSError, Lock(self.data).acquire))
+        self.assertIn(f"{self.data} cannot be used: File exists", error)
+        self.assertIn("paths.data", error)
+
     def test_private(self) -> None:
         """
         A data directory that is made here is for its owner alone.

@@ -111,6 +111,17 @@ class FormatTests(LogCase):
         [text] = self.written()
         self.assertRegex(text, LINE)
 
+    def test_not_writable(self) -> None:
+        """
+        A file that cannot be written is named, with what to do.
+        """
+        folder = Path(self.mktemp()).absolute()
+        folder.mkdir()
+        error = str(self.assertRaises(OSError, LogFile, folder, "INFO", self.publisher))
+        self.assertIn(f"{folder} cannot be written: Is a directory", error)
+        self.assertIn("logging.file", error)
+        self.written()
+
     def test_observer(self) -> None:
         """
         It is a log observer.
