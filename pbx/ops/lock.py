@@ -43,8 +43,8 @@ class Lock:
             file = os.open(self._data / "pbx.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise OSError(
-                f"The data directory {self._data} cannot be used: {error.strerror}. Make it writable for the exchange's "
-                "user, or choose another by --data or paths.data in the configuration."
+                f"The data directory {self._data} cannot be used: {error.strerror}. Make it writable for the "
+                "exchange's user, or choose another by --data or paths.data in the configuration."
             ) from error
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
