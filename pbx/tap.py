@@ -281,7 +281,7 @@ class Exchange(Service):
             "database": {
                 "up": database is not None and database.up,
                 "kind": "embedded" if self.embedded is not None else "external",
-                "records_waiting": cdr.outbox.waiting if cdr is not None else 0,
+                "records_waiting": cdr.outbox.pending if cdr is not None else 0,
             },
             "sip": {name: getattr(counters, name) for name in COUNTERS},
             "media": {"sessions": self.engine.sessions, "refused": self.engine.refused},

@@ -75,6 +75,7 @@ class Outbox:
         self._in_thread = in_thread
         self._queue: deque[bytes] = deque()
         self._files: deque[Path] = deque()
+        self._on_disk: dict[Path, int] = {}
         self._worker = Worker(clock, self._work, "store call records")
         self._not_before = float("-inf")
         self._stopping = self._closed = False
@@ -89,6 +90,13 @@ class Outbox:
         return len(self._queue)
 
     @property
+    def pending(self) -> int:
+        """
+        How many records have not reached the database, in memory or on disk.
+        """
+        return len(self._queue) + sum(self._on_disk.values())
+
+    @property
     def files(self) -> int:
         """
         How many files wait in the spool.
@@ -100,8 +108,10 @@ class Outbox:
         Take up what an earlier run left in the spool.
         """
         self._files.extend(await self._in_thread(self._spool.recover))
+        for path in self._files:
+            self._on_disk[path] = await self._in_thread(self._spool.count, path)
         if self._files:
-            self.log.info("Call records of an earlier run wait on disk, in {n} files", n=len(self._files))
+            self.log.info("{n} call records of an earlier run wait on disk", n=self.pending)
             self._worker.soon(0)
 
     def add(self, record: bytes) -> None:
@@ -215,6 +225,7 @@ class Outbox:
             self.log.critical("Call records can't be written to disk: {error}", error=error)
             return False
         self._files.append(path)
+        self._on_disk[path] = len(batch)
         self.spooled += len(batch)
         return True
 
@@ -225,6 +236,7 @@ class Outbox:
                 if not await self._inserted(records[start : start + BATCH]):
                     return False
             await self._in_thread(self._spool.delete, path)
+            self._on_disk.pop(path, None)
         except OSError as error:
             self.log.error("Call records on disk can't be read: {error}", error=error)
             return False

@@ -95,6 +95,15 @@ class Spool:
                 records.append(line)
         return records
 
+    def count(self, path: Path) -> int:
+        """
+        How many records a file has, whole or not.
+        """
+        try:
+            return path.read_bytes().count(b"\n")
+        except OSError:
+            return 0
+
     def delete(self, path: Path) -> None:
         """
         Remove a file whose records are in the database.

@@ -276,6 +276,27 @@ class OutboxTests(SynchronousTestCase):
         self.assertEqual(self.rows(), ["1", "2"])
         self.stop()
 
+    def test_pending(self) -> None:
+        """
+        Records count as pending until the database has them, wherever they are, and whichever run they are of.
+        """
+        self.table.up = False
+        self.add(1, 2)
+        self.assertEqual(self.outbox.pending, 2)
+        self.clock.advance(SPOOL_PAUSE)
+        self.assertEqual((self.outbox.waiting, self.outbox.pending), (0, 2))
+        self.add(3)
+        self.assertEqual(self.outbox.pending, 3)
+        self.stop()
+        self.assertEqual(self.outbox.pending, 3)
+        self.outbox = self.new_outbox()
+        self.assertEqual(self.outbox.pending, 3)
+        self.table.up = True
+        self.outbox.recovered()
+        self.clock.advance(0)
+        self.assertEqual(self.outbox.pending, 0)
+        self.stop()
+
     def test_stop_with_a_database_that_hangs(self) -> None:
         """
         A statement that does not end holds the stop up for two seconds; its records are on disk then, and there once

@@ -88,7 +88,8 @@ class StreamAgent(AddressedAgent):
         self.closed: Deferred[None] = Deferred()
         endpoint: Any = HostnameEndpoint(reactor, self.server[0].strip("[]"), self.server[1])
         if kind == "tls":
-            endpoint = wrapClientTLS(ssl.optionsForClientTLS("localhost", ssl.Certificate.loadPEM(certificate)), endpoint)
+            trusted = ssl.Certificate.loadPEM(certificate)
+            endpoint = wrapClientTLS(ssl.optionsForClientTLS("localhost", trusted), endpoint)
         self._stream = await connectProtocol(endpoint, _Stream(self))
         self.port = int(self._stream.transport.getHost().port)
         self.transport: Any = self

@@ -116,7 +116,8 @@ class RestartTests(LastingTestCase):
         free, and the phones on UDP are known.
         """
         await self.begin("1005", "1006")
-        caller, callee = await self.agent("1005"), await self.agent("1006", answered)
+        caller = await self.agent("1005")
+        await self.agent("1006", answered)
         _, dialog = await caller.call("1006", sdp("127.0.0.1", 9002))
         assert dialog is not None
         # Bindings and records are written in batches.
