@@ -308,12 +308,9 @@ class Phone:
 
     async def register_again(self, within: float = 10) -> None:
         """
-        Register at once, and not only when the last registration nears its end.
+        Wait until it has registered once more, of its own accord.
         """
-        count = sum(event.type == "REGISTER_OK" for event in self.events)
-        await self.control.command("uadel", f"sip:{self.account.user}@{self.account.server}")
-        await self.control.command("uanew", str(self.account))
-        await self.event("REGISTER_OK", within, count + 1)
+        await self.event("REGISTER_OK", within, sum(event.type == "REGISTER_OK" for event in self.events) + 1)
 
     async def command(self, name: str, params: str = "") -> str:
         """
@@ -327,28 +324,41 @@ class Phone:
         """
         return sorted(self.directory.glob("dump-*-dec.wav"), key=lambda path: path.stat().st_mtime_ns)
 
-    def heard(self, said: NDArray[Any], call: int = -1) -> sound.Match:
+    def heard(self, said: NDArray[Any], after: float = 0.0) -> sound.Match:
         """
-        How well what it heard in its last call (or another) agrees with what someone said.
+        How well what it heard in its last call agrees with what someone said.
+
+        Args:
+            said: the samples of the other's voice.
+            after: seconds of the recording to pass over.
         """
         files = self.recordings()
         if not files:
             return sound.Match(0.0, 0.0, 0.0)
-        return sound.find(sound.read(files[call]), said)
+        return sound.find(sound.read(files[-1])[int(after * sound.RATE) :], said)
 
-    async def hears(self, said: NDArray[Any], least: float = 0.9, within: float = 10) -> sound.Match:
+    def heard_seconds(self) -> float:
+        """
+        How much it has recorded of its last call.
+        """
+        return len(sound.read(self.recordings()[-1])) / sound.RATE
+
+    async def hears(
+        self, said: NDArray[Any], least: float = 0.9, within: float = 10, after: float = 0.0
+    ) -> sound.Match:
         """
         The agreement of what it hears with what someone says, once it is good enough.
         """
 
         async def ask() -> sound.Match | None:
-            match = self.heard(said)
+            match = self.heard(said, after)
             return match if match.score >= least and match.seconds >= 2 else None
 
         try:
             return await eventually(ask, within, "hears", 0.25)
         except TimeoutError:
-            raise TimeoutError(f"{self.account.user} hears {self.heard(said)} in {within} s\n{self.child.tail()}")
+            heard = self.heard(said, after)
+            raise TimeoutError(f"{self.account.user} hears {heard} in {within} s\n{self.child.tail()}")
 
     async def stop(self) -> int:
         """
