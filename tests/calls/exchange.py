@@ -16,8 +16,6 @@ from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
-from pbx.media.engine import InProcessEngine
-from pbx.media.poller import IRtpPoller
 from pbx.media.settings import MediaSettings
 from pbx.registrar.authenticator import Authenticator, AuthenticatorSettings
 from pbx.registrar.location import IBindingStore, Location
@@ -31,6 +29,7 @@ from pbx.transaction.timers import Timers
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer
 from pbx.transport.settings import TransportSettings
+from tests.media.memory import memory_engine
 from tests.network import Network
 
 REALM = "pbx-test"
@@ -69,45 +68,6 @@ class Kept:
         Keep bindings.
         """
         self.bindings[aor] = rows
-
-
-@implementer(IRtpPoller)
-class MemoryPoller:
-    """
-    Reads a socket of the network as soon as something has come.
-    """
-
-    def __init__(self, network: Network) -> None:
-        self._clock = network.clock
-
-    def add(self, sock: Any, readable: Any) -> None:
-        """
-        Watch a socket.
-        """
-
-        def arrived() -> None:
-            while sock.fileno() >= 0 and sock.arrivals and sock.on_readable is not None:
-                readable(self._clock.seconds())
-
-        sock.on_readable = arrived
-
-    def change(self, sock: Any, readable: Any) -> None:
-        """
-        Call another from now on.
-        """
-        if sock.on_readable is not None:
-            self.add(sock, readable)
-
-    def remove(self, sock: Any) -> None:
-        """
-        Watch it no longer.
-        """
-        sock.on_readable = None
-
-    def stop(self) -> None:
-        """
-        Nothing is left to do.
-        """
 
 
 class MemoryExchange:
@@ -155,10 +115,7 @@ class MemoryExchange:
         self.transactions = TransactionLayer(reactor, timers, self.transport, Limits())
         self.transport.receiver = self.transactions
         self.core = UserAgentCore(reactor, timers, self.transactions, self.tasks, agent or UserAgentSettings())
-        self.engine = InProcessEngine(
-            reactor, media or MediaSettings(port_range_start=20_000, port_range_end=20_999),
-            MemoryPoller(network), open_socket=self._open_socket,
-        )
+        self.engine = memory_engine(network, media or MediaSettings(port_range_start=20_000, port_range_end=20_999))
         self.location = Location(reactor, self.wall, self.kept)
         self.guard.has_registration = self.location.registered_from
         self.authenticator = Authenticator(
@@ -214,8 +171,3 @@ class MemoryExchange:
         self.network.advance(1)
         for deferred in ended:
             deferred.addErrback(lambda failure: failure.raiseException())
-
-    def _open_socket(self, host: str, port: int, dscp: int) -> Any:
-        sock = self.network.socket(host)
-        sock.bind((host, port))
-        return sock
