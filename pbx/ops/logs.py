@@ -131,8 +131,8 @@ class LogFile(Service):
             self.lines = QueuedLines(AppendedFile(path))
         except OSError as error:
             raise OSError(
-                f"The log {path} cannot be written: {error.strerror}. Make its folder writable for the exchange's user, "
-                "or choose another file by logging.file in the configuration."
+                f"The log {path} cannot be written: {error.strerror}. Make its folder writable for the exchange's "
+                "user, or choose another file by logging.file in the configuration."
             ) from error
         self.level = LEVELS[level]
         self._clock = _Clock()
