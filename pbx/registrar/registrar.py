@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 MOST_CONTACTS = 10
 """Contacts in one REGISTER: as many as an extension may have bindings."""
 
+LONGEST_CONTACT = 500
+"""Characters of a Contact URI: it is the Request-URI of our INVITE, which has to fit in one datagram."""
+
 
 @frozen
 class RegistrarSettings:
@@ -82,6 +85,8 @@ class Registrar:
         elif contacts:
             if len(contacts) > MOST_CONTACTS:
                 raise ProtocolError(400, "Too many Contacts")
+            if not all(_callable(contact) for contact in contacts):
+                raise ProtocolError(400, "Contact is no SIP address")
             lifetimes = [self._lifetime(request, contact) for contact in contacts]
             if any(0 < seconds < self._settings.shortest for seconds in lifetimes):
                 response = response_to(request, 423, None, new_tag())
@@ -173,6 +178,11 @@ def _in_order(request: Request, bindings: tuple[Binding, ...]) -> None:
     call_id, cseq = request.call_id, request.cseq.number
     if any(binding.call_id == call_id and cseq <= binding.cseq for binding in bindings):
         raise ProtocolError(500, "REGISTER out of order")
+
+
+def _callable(contact: NameAddr) -> bool:
+    uri = contact.uri
+    return uri.scheme in ("sip", "sips") and bool(uri.host) and len(str(uri)) <= LONGEST_CONTACT
 
 
 def _instance(contact: NameAddr) -> str:
