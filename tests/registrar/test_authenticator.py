@@ -1,0 +1,177 @@
+"""
+Who is challenged, who is let in, and what counts as a failure.
+"""
+
+from __future__ import annotations
+
+from pbx.registrar.authenticator import AuthenticatorSettings
+from pbx.sip.digest import Challenge
+from tests.calls.case import ExchangeCase
+from tests.calls.exchange import ADDRESS, REALM
+from tests.calls.phone import Phone
+
+
+class ChallengeTests(ExchangeCase):
+    """
+    What a challenge offers.
+    """
+
+    def challenges(self, phone: Phone) -> list[Challenge]:
+        """
+        What a REGISTER without credentials is asked.
+        """
+        phone.send(phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:1001@{ADDRESS}>"))
+        self.network.advance(0.01)
+        return [Challenge.parse(value) for value in phone.last().headers.get_all("WWW-Authenticate")]
+
+    def test_md5_alone(self) -> None:
+        """
+        By default MD5 alone is offered, since some phones give up when anything else is.
+        """
+        (challenge,) = self.challenges(self.phone("1001", register=False))
+        self.assertEqual((challenge.realm, challenge.algorithm, challenge.qop), (REALM, "MD5", "auth"))
+        self.assertFalse(challenge.stale)
+
+    def test_nonces_differ(self) -> None:
+        """
+        Each challenge has a nonce of its own.
+        """
+        phone = self.phone("1001", register=False)
+        self.assertNotEqual(self.challenges(phone)[0].nonce, self.challenges(phone)[0].nonce)
+
+
+class Sha256Tests(ExchangeCase):
+    """
+    SHA-256 before MD5 (RFC 8760).
+    """
+
+    options = {"authenticator": AuthenticatorSettings(algorithms=("SHA-256", "MD5"))}
+
+    def test_either_is_taken(self) -> None:
+        """
+        Both are offered in order of preference, and a phone may answer either.
+        """
+        phone = self.phone("1001", register=False)
+        for wanted in ("SHA-256", "MD5"):
+            with self.subTest(algorithm=wanted):
+                request = phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:1001@{ADDRESS}>")
+                phone.send(request)
+                self.network.advance(0.01)
+                challenge = phone.last()
+                offered = challenge.headers.get_all("WWW-Authenticate")
+                self.assertEqual([Challenge.parse(value).algorithm for value in offered], ["SHA-256", "MD5"])
+                challenge.headers.set(
+                    "WWW-Authenticate", next(v for v in offered if Challenge.parse(v).algorithm == wanted)
+                )
+                phone.send(phone.credentials(request, challenge))
+                self.network.advance(0.01)
+                self.assertEqual(phone.last().status, 200)
+
+
+class FailureTests(ExchangeCase):
+    """
+    The guard is told of wrong digests against fresh nonces, and of nothing else.
+    """
+
+    def guess(self, phone: Phone, user: str = "1001", secret: str = "a guess") -> int:  # noqa: S107  # a wrong one
+        """
+        One REGISTER with a password; its status.
+        """
+        request = phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:{user}@{ADDRESS}>")
+        phone.send(request)
+        self.network.advance(0.01)
+        phone.send(phone.credentials(request, phone.last(), user=user, secret=secret))
+        self.network.advance(0.01)
+        return phone.last().status if phone.received else 0
+
+    @property
+    def failures(self) -> int:
+        """
+        What was counted so far.
+        """
+        return self.exchange.authenticator.failures
+
+    def test_what_counts(self) -> None:
+        """
+        A wrong password counts once; requests without credentials, stale nonces and keep-alives never do.
+        """
+        phone = self.phone("1001", register=False)
+        for _ in range(20):
+            phone.send(phone.request("REGISTER", f"sip:{ADDRESS}"))
+            phone.send_bytes(b"\r\n\r\n")
+            phone.send_bytes(b"nonsense")
+        self.network.advance(0.01)
+        self.assertEqual(self.failures, 0)
+        request = phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:1001@{ADDRESS}>")
+        challenge = phone.last("REGISTER")
+        self.network.advance(3600)
+        for _ in range(20):
+            phone.send(phone.credentials(request, challenge, secret="a guess"))
+        self.network.advance(0.01)
+        self.assertEqual(self.failures, 0)
+        self.guess(phone)
+        self.assertEqual(self.failures, 1)
+        self.assertEqual(self.exchange.guard.blocks(), [])
+
+    def test_a_guessed_user_is_refused(self) -> None:
+        """
+        After ten wrong passwords a user is refused from that address, with the right one too, for a quarter of an hour.
+
+        Nothing tells the guesser that it came to that.
+        """
+        self.phone("1002", at="10.8.0.2")
+        phone = self.phone("1001", register=False, at="10.8.0.1")
+        self.assertEqual([self.guess(phone) for _ in range(10)], [401] * 10)
+        self.assertEqual(len(self.logged("IP blocked: 10.8.0.1 as user 1001")), 1)
+        self.assertEqual(self.guess(phone, secret=phone.secret), 401)
+        # It is neither told apart nor logged any more.
+        self.assertEqual(len(self.logged("authentication failed")), 10)
+        # Another user from there, and that user from elsewhere, are let in.
+        self.assertEqual(self.guess(phone, "1003", "secret of 1003"), 200)
+        self.assertEqual(self.phone("1001", register=False, at="10.8.0.3").register().status, 200)
+        self.network.advance(901)
+        self.assertEqual(self.guess(phone, secret=phone.secret), 200)
+
+    def test_five_users_block_an_address(self) -> None:
+        """
+        Wrong passwords for five users from an address where nobody is registered block it wholly.
+        """
+        phone = self.phone("1001", register=False)
+        self.assertEqual([self.guess(phone, f"100{n}") for n in range(1, 6)], [401] * 5)
+        self.assertEqual(len(self.logged(f"IP blocked: {phone.address} for")), 1)
+        phone.received.clear()
+        phone.send(phone.request("OPTIONS", f"sip:{ADDRESS}"))
+        self.network.advance(0.1)
+        self.assertEqual(phone.received, [])
+
+    def test_an_office_is_not_blocked(self) -> None:
+        """
+        Where a phone is registered, others with old passwords do not shut it out.
+        """
+        good = self.phone("1009")
+        bad = Phone(self.network, "1001", good.address, port=5070)
+        self.assertEqual([self.guess(bad, f"100{n}") for n in range(1, 9)], [401] * 8)
+        self.assertEqual(self.logged("IP blocked"), [])
+        self.assertEqual(good.register().status, 200)
+
+    def test_a_right_password_forgives(self) -> None:
+        """
+        Nine wrong passwords and a right one, again and again, never block anybody.
+        """
+        phone = self.phone("1001", register=False)
+        for _ in range(3):
+            for _ in range(9):
+                self.guess(phone)
+            self.assertEqual(self.guess(phone, secret=phone.secret), 200)
+        self.assertEqual(self.logged("IP blocked"), [])
+
+    def test_names_of_strangers_in_the_log(self) -> None:
+        """
+        A user name that would forge a line of the log is shown as what it is.
+        """
+        phone = self.phone("1001", register=False)
+        self.guess(phone, "x' from 1.2.3.4:5 (INVITE)" + "y" * 100)
+        (line,) = self.logged("authentication failed")
+        self.assertIn('user "x\' from 1.2.3.4:5 (INVITE)y', line)
+        self.assertLess(len(line), 180)
+        self.assertTrue(line.endswith(f"from {phone.address}:5060 (REGISTER)"))
