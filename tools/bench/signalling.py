@@ -6,11 +6,12 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -96,12 +97,17 @@ def running(command: Command) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def finish(command: Command, within: float) -> Outcome:
+def finish(command: Command, within: float, spared: float = 0.0) -> Outcome:
     """
     Run a SIPp to its end.
 
+    Args:
+        command: what to run.
+        within: seconds.
+        spared: the share of calls that may fail.
+
     Raises:
-        SystemExit: when not every call went as its scenario has it.
+        SystemExit: when more of them did not go as the scenario has it.
     """
     with running(command) as process:
         try:
@@ -109,7 +115,7 @@ def finish(command: Command, within: float) -> Outcome:
         except subprocess.TimeoutExpired:
             status = 255
     outcome = command.counted(status)
-    if status or outcome.failed:
+    if outcome.successful == 0 or outcome.failed > spared * outcome.successful:
         name = Path(command.argv[command.argv.index("-sf") + 1]).stem
         raise SystemExit(f"{name}: {outcome.successful} went well, {outcome.failed} failed:\n{outcome.errors[-2000:]}")
     return outcome
@@ -130,6 +136,9 @@ def costing(pid: int, count: int, work: Callable[[], Outcome]) -> Cost:
 class Bench:
     """
     Both exchanges, and what they are driven with.
+
+    Attributes:
+        phones: what the callees counted in the last run of calls.
     """
 
     def __init__(self, load: Load) -> None:
@@ -137,6 +146,7 @@ class Bench:
         self._folder = Path(tempfile.mkdtemp(prefix="pbx-bench-"))
         self._runs = 0
         self._phones = free_ports(1)
+        self.phones: Outcome | None = None
         self._exchange: Exchange | None = None
         self._sippy: subprocess.Popen[bytes] | None = None
         self.rows = [
@@ -200,26 +210,31 @@ class Bench:
         )
         return finish(command, count / rate + 40)
 
-    def _calls(self, scenario: str, server: str, rows: Sequence[Sequence[str]], count: int) -> Outcome:
+    def _calls(self, scenario: str, server: str, count: int, spared: float = 0.0) -> Outcome:
         load = self.load
         phones = self._command("answer", calls=count, port=self._phones)
-        caller = self._command(scenario, server, rows=rows, calls=count, rate=load.rate, pause_ms=load.pause_ms)
-        with running(phones):
+        caller = self._command(scenario, server, rows=self.rows, calls=count, rate=load.rate, pause_ms=load.pause_ms)
+        with running(phones) as answering:
             time.sleep(0.3)
-            return finish(caller, count / load.rate + load.pause_ms / 1000 + 60)
+            outcome = finish(caller, count / load.rate + load.pause_ms / 1000 + 60, spared)
+            with suppress(subprocess.TimeoutExpired):
+                answering.wait(3)
+        self.phones = phones.counted(answering.returncode)
+        return outcome
 
     def sippy_calls(self, count: int) -> Outcome:
         """
         So many calls through sippy.
         """
-        return self._calls("call_plain", f"{HOST}:{self._sippy_port}", self.rows, count)
+        # On a busy machine it now and then repeats a 200 when SIPp expects it no more.
+        return self._calls("call_plain", f"{HOST}:{self._sippy_port}", count, spared=0.05)
 
     def exchange_calls(self, count: int) -> Outcome:
         """
         So many authenticated calls through the exchange.
         """
         assert self._exchange is not None  # noqa: S101 - started before
-        return self._calls("call", self._exchange.server, self.rows, count)
+        return self._calls("call", self._exchange.server, count)
 
     def cost_of_sippy_call(self) -> Cost:
         """
@@ -246,20 +261,40 @@ class Bench:
         count = self.load.calls
         return costing(self._exchange.pid, count, lambda: self.register(count, port=self._phones))
 
-    def wait_until_quiet(self, within: float = 10) -> list[str]:
+    @contextmanager
+    def profiled(self, target: Path | None) -> Iterator[None]:
         """
-        What the exchange still holds when every call is over: nothing, if all is well.
+        Draws a flame graph of the exchange while the block lasts, when py-spy is there and a file is named.
+        """
+        if target is None:
+            yield
+            return
+        assert self._exchange is not None  # noqa: S101 - started before
+        spy = Path(sys.executable).with_name("py-spy")
+        form = "raw" if target.suffix == ".txt" else "flamegraph"
+        command = [str(spy), "record", "--pid", str(self._exchange.pid), "--rate", "200", "--format", form]
+        with subprocess.Popen([*command, "--output", str(target)], stdout=subprocess.DEVNULL) as process:
+            yield
+            process.send_signal(signal.SIGINT)
+
+    def memory_mb(self) -> float:
+        """
+        Resident memory of the exchange, in megabytes.
+        """
+        assert self._exchange is not None  # noqa: S101 - started before
+        status = Path(f"/proc/{self._exchange.pid}/status").read_text(encoding="ascii")
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    def wait_until_quiet(self, within: float = 45) -> list[str]:
+        """
+        What the exchange still holds when every call is over: nothing, if all is well. Transactions live for 32 s.
         """
         assert self._exchange is not None  # noqa: S101 - started before
         end = time.monotonic() + within
-        left: list[str] = []
-        while time.monotonic() < end:
-            left = []
-            with suppress(OSError):
-                calls = self._exchange.api("GET", "/api/calls")[1]
-                live = calls if isinstance(calls, list) else next(iter(calls.values()), [])
-                if not live:
-                    return []
-                left = [f"{len(live)} live calls"]
-            time.sleep(0.2)
-        return left
+        while True:
+            status = self._exchange.api("GET", "/api/status")[1]
+            held = {"calls": status["calls"]["live"], "media sessions": status["media"]["sessions"], **status["left"]}
+            left = [f"{count} {what} left" for what, count in held.items() if count]
+            if not left or time.monotonic() > end:
+                return left
+            time.sleep(0.5)
