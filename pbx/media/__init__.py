@@ -1,8 +1,8 @@
 """
 Media: RTP sessions on their ports, joined in pairs, measured, and kept apart from strangers.
 
-In reading order: ``settings``, ``ports`` (which ports), ``sockets``, ``poller`` (the one reader of them all), ``latch``
-(whose packets are taken), ``srtp``, ``incoming`` and ``outgoing`` (the way of a packet), ``express`` (the short one),
-``reports`` (RTCP), ``quality``, ``session`` (one leg's media), ``pacer``, ``comfort``, ``bridge`` (two sessions
-joined), ``engine`` (all sessions).
+In reading order: ``settings``, ``ports`` (which ports), ``sockets``, ``alarm`` and ``poller`` (the one
+reader of them all), ``latch`` (whose packets are taken), ``srtp``, ``incoming`` and ``outgoing`` (the way of a packet),
+``express`` (the short one), ``reports`` (RTCP), ``quality``, ``session`` (one leg's media), ``pacer``, ``comfort``,
+``bridge`` (two sessions joined), ``engine`` (all sessions).
 """

@@ -56,7 +56,7 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
     """
     receive = incoming.socket.recv_into
     send = sink.socket.send
-    buffer, view = incoming.buffer, incoming.view
+    buffer, heads = incoming.memory.bytes, incoming.memory.heads
     payload_types = incoming.payload_types
     ssrc = incoming.ssrc
     note = incoming.notes.append
@@ -77,7 +77,7 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
         note((now, length, sequence, timestamp))
         buffer[1] = outgoing_second
         try:
-            send(view[:length])
+            send(heads[length])
         except OSError:
             sink.dropped += 1
         return False
@@ -103,7 +103,7 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
         buffer[1] = outgoing_second
         shift(buffer, 2, (sequence + sequence_shift) & 0xFFFF, (timestamp + timestamp_shift) & 0xFFFFFFFF, own)
         try:
-            send(view[:length])
+            send(heads[length])
         except OSError:
             sink.dropped += 1
         return False

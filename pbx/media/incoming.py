@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pbx.media.sockets import Address, DatagramSocket
     from pbx.media.srtp import Opener
 
-BUFFER_SIZE: Final = 4096
-"""Bytes of the receive buffer: more than twice an Ethernet frame. What fills it was cut off, and is dropped."""
+BUFFER_SIZE: Final = 2048
+"""Bytes of the receive buffer: more than an Ethernet frame. What fills it was cut off, and is dropped."""
 
 PayloadTypes: TypeAlias = "Sequence[int]"
 """By second byte of a packet (marker and payload type), the one to send it with; -1 when it is not relayed."""
@@ -43,10 +43,18 @@ STALE: Final = 1.5
 class Buffer:
     """
     Where packets are received, one at a time, and sent from.
+
+    Attributes:
+        bytes: The memory.
+        view: The same memory, to be cut without copying.
+        heads: The same cut to each length, made once: cutting costs more than looking up.
     """
 
     bytes: bytearray = Factory(lambda: bytearray(BUFFER_SIZE))
     view: memoryview = Factory(lambda self: memoryview(self.bytes), takes_self=True)
+    heads: list[memoryview] = Factory(
+        lambda self: [self.view[:length] for length in range(BUFFER_SIZE + 1)], takes_self=True
+    )
 
 
 @define(eq=False)
@@ -56,8 +64,7 @@ class Incoming:
 
     Attributes:
         socket: Where they come in.
-        buffer: Shared by all sessions.
-        view: The same memory.
+        memory: Where packets are read into; shared by all sessions.
         latch: Decides about packets from other addresses.
         back: What is sent out of the same socket.
         on_rtcp: Called with RTCP that came to the RTP port: data, source, time.
@@ -80,8 +87,7 @@ class Incoming:
     """
 
     socket: DatagramSocket
-    buffer: bytearray
-    view: memoryview
+    memory: Buffer
     latch: Latch
     back: Outgoing
     on_rtcp: Callable[[bytes, Address, float], object]
@@ -117,7 +123,7 @@ class Incoming:
             Whether it was out of the ordinary.
         """
         try:
-            length, source = self.socket.recvfrom_into(self.buffer)
+            length, source = self.socket.recvfrom_into(self.memory.bytes)
         except OSError:
             # Nothing there after all, or an ICMP error about something we sent.
             return False
@@ -142,10 +148,10 @@ class Incoming:
             self.settle()
         if self.opener is not None:
             length = self._open(length, source, now)
-        buffer = self.buffer
+        buffer = self.memory.bytes
         if length < HEADER_LENGTH:
             if length >= SHORTEST_RTCP and self.opener is None and is_rtcp(buffer[1]):
-                self.on_rtcp(bytes(self.view[:length]), source, now)
+                self.on_rtcp(bytes(self.memory.view[:length]), source, now)
             return False
         _, second, sequence, timestamp, ssrc = HEADER.unpack_from(buffer)
         unusual = ssrc != self.ssrc or source != self.source
@@ -171,7 +177,7 @@ class Incoming:
             STREAM_POSITION.pack_into(buffer, 2, sequence, (timestamp + sink.timestamp_shift) & 0xFFFFFFFF, sink.ssrc)
         if self.translations is not None:
             self._translate(second, length)
-        sink.send(self.view[:length])
+        sink.send(self.memory.view[:length])
         if not self.express and possible(self, sink):
             self.express = True
             self.on_readable(relay(self, sink))
@@ -229,9 +235,9 @@ class Incoming:
         """
         if is_rtcp(second):
             if self.opener is None:
-                self.on_rtcp(bytes(self.view[:length]), source, now)
+                self.on_rtcp(bytes(self.memory.view[:length]), source, now)
             return False
-        if not self.enabled or self.buffer[0] >> 6 != 2 or length == BUFFER_SIZE:
+        if not self.enabled or self.memory.bytes[0] >> 6 != 2 or length == BUFFER_SIZE:
             return False
         if source != self.source:
             ahead = (sequence - self.reception.max_sequence) & 0xFFFF if ssrc == self.ssrc else None
@@ -281,7 +287,7 @@ class Incoming:
         opener = self.opener
         if opener is None or not self.enabled or length == BUFFER_SIZE:
             return 0
-        packet = bytes(self.view[:length])
+        packet = bytes(self.memory.view[:length])
         if length > 1 and is_rtcp(packet[1]):
             self.on_rtcp(packet, source, now)
             return 0
@@ -289,14 +295,14 @@ class Incoming:
         if opened is None:
             self.forged += 1
             return 0
-        self.buffer[: len(opened)] = opened
+        self.memory.bytes[: len(opened)] = opened
         return len(opened)
 
     def _translate(self, second: int, length: int) -> None:
         table = None if self.translations is None else self.translations.get(second & 0x7F)
         if table is not None:
             try:
-                start, end = payload_span(self.buffer, length)
+                start, end = payload_span(self.memory.bytes, length)
             except ValueError:
                 return
-            self.buffer[start:end] = self.buffer[start:end].translate(table)
+            self.memory.bytes[start:end] = self.memory.bytes[start:end].translate(table)

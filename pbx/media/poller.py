@@ -16,6 +16,8 @@ from twisted.internet.interfaces import IReadDescriptor
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
+from pbx.media.alarm import Alarm
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
 INTERVAL: Final = 0.002
 """Seconds between looks while polling: what it adds to a packet's delay at most, well under what a phone buffers."""
 
-MANY: Final = 4
+MANY: Final = 6
 """Packets at one look from which on polling costs less than being woken for each."""
 
 MOST: Final = 256
-"""Sockets told of at one look: more than a tick of the largest PBX brings."""
+"""Sockets told of at one look while polling: more than a tick of the largest PBX brings."""
+
+FEW: Final = 16
+"""Sockets told of at one look while waiting: the kernel's answer is made in a buffer of this size."""
 
 LONGEST: Final = 3600.0
 """Seconds to wait at most."""
@@ -93,6 +98,8 @@ class RtpPoller:
         self._readables: dict[int, Callable[[float], object]] = {}
         self._watched = False
         self._timer: IDelayedCall | None = None
+        self._alarm = Alarm()
+        self._epoll.register(self._alarm.fileno(), select.EPOLLIN)
         self.busy = False
 
     def add(self, sock: DatagramSocket, readable: Callable[[float], object]) -> None:
@@ -130,6 +137,7 @@ class RtpPoller:
         self._unwatch()
         self._readables.clear()
         self._epoll.close()
+        self._alarm.close()
 
     def fileno(self) -> int:
         """
@@ -169,34 +177,35 @@ class RtpPoller:
             others: The file descriptor of the reactor's epoll.
         """
         self._unwatch()
-        own, seconds, readables = self._epoll, self._seconds, self._readables
+        poll, seconds, readables = self._epoll.poll, self._seconds, self._readables
         timeout = self._reactor.timeout()
         now = seconds()
         deadline = now + (LONGEST if timeout is None else timeout)
+        self._alarm.set(deadline - now)
         waiter = select.poll()
         waiter.register(others, select.POLLIN)
-        own.register(others, select.EPOLLIN)
-        over = False
+        self._epoll.register(others, select.EPOLLIN)
+        busy = self.busy
+        over = not readables
         try:
-            while readables and not over:
-                if self.busy:
+            while not over:
+                if busy:
                     over = bool(waiter.poll(max(0.0, min(INTERVAL, deadline - now)) * 1000.0))
-                    ready = own.poll(0, MOST)
+                    ready = poll(0, MOST)
                 else:
-                    ready = own.poll(max(0.0, deadline - now), MOST)
+                    ready = poll(-1, FEW)
                 now = seconds()
                 for descriptor, _events in ready:
                     readable = readables.get(descriptor)
-                    # The reactor's own epoll has none: it is the reactor's turn.
+                    # The alarm has none, nor has the reactor's own epoll: it is the reactor's turn.
                     if readable is None or readable(now):
                         over = True
-                self.busy = len(ready) >= MANY
-                if now >= deadline:
-                    over = True
+                busy = len(ready) >= MANY
         except Exception:  # noqa: BLE001 - one packet must not end the media of every call
             self.log.failure("reading media failed")
         finally:
-            own.unregister(others)
+            self.busy = busy
+            self._epoll.unregister(others)
             if readables:
                 self._watch()
 

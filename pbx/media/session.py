@@ -96,8 +96,7 @@ class RtpSession:
         self.outgoing = Outgoing(self._rtp)
         self.incoming = Incoming(
             self._rtp,
-            buffer.bytes,
-            buffer.view,
+            buffer,
             Latch(strict),
             self.outgoing,
             self._rtcp_arrived,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import gc
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -30,7 +31,7 @@ def main(host: str, first: int, streams: int, target: int) -> None:
     Relay until standard input ends.
     """
     reactor = epollreactor.EPollReactor()
-    reactor.seconds = lambda: time.clock_gettime(time.CLOCK_BOOTTIME)  # as the PBX does
+    reactor.seconds = partial(time.clock_gettime, time.CLOCK_BOOTTIME)  # as the PBX does
     settings = MediaSettings(port_range_start=first, port_range_end=first + 2 * streams)
     engine = InProcessEngine(reactor, settings, RtpPoller(reactor))
     formats = [Format(0, "PCMU"), Format(101, "telephone-event")]
