@@ -7,6 +7,9 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
+from twisted.logger import Logger
+
+from pbx.media.ports import PortsExhausted
 from pbx.media.srtp import answered_key, offered_keys
 from pbx.sdp.audio import PLAIN_PROFILES, PROFILES, Audio, audio_of
 from pbx.sdp.mapping import Agreed, agreed, codec_of
@@ -21,6 +24,9 @@ if TYPE_CHECKING:
     from pbx.media.quality import LegQuality
     from pbx.sdp.audio import Crypto, Format
     from pbx.transport.flow import Flow
+
+
+log = Logger()
 
 
 class LegAudio:
@@ -44,7 +50,14 @@ class LegAudio:
     """
 
     def __init__(self, engine: IMediaEngine, flow: Flow, call_id: str, *, srtp_in_clear: bool = False) -> None:
-        self.session = engine.open(flow.local[0], flow.sent_by[0], call_id=call_id)
+        try:
+            self.session = engine.open(flow.local[0], flow.sent_by[0], call_id=call_id)
+        except OSError as error:
+            # Our address has just gone, or the process has no file left.
+            log.error(
+                "{call_id}: no socket for media at {host}: {error}", call_id=call_id, host=flow.local[0], error=error
+            )
+            raise PortsExhausted(str(error)) from error
         self._keys_allowed = srtp_in_clear or flow.transport == "TLS"
         self._session_id = secrets.randbits(31)
         self._local: SessionDescription | None = None

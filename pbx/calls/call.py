@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
 """The dispositions of the answers that have one of their own."""
 
+CANCELLED = 487
+"""What a caller is answered that has given up."""
+
 NO_ANSWER = frozenset((18, 19, 102))
 """The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
 
@@ -251,14 +254,17 @@ class Call:
 
     # ICallerOwner, ICalleeOwner
 
-    def caller_gave_up(self, text: str) -> None:
+    def caller_gave_up(self, status: int, text: str) -> None:
         """
         Stop ringing.
         """
         if self._attempt is not None:
-            self._attempt.cancel(487, text)
+            self._attempt.cancel(status, text)
             self._attempt = None
-        self._end("cancelled", 487, 16, text, "caller")
+        if status == CANCELLED:
+            self._end("cancelled", status, 16, text, "caller")
+        else:
+            self._end("failed", status, cause_of_status(status), text, "system")
 
     def leg_hung_up(self, leg: Leg, ending: Ending) -> None:
         """

@@ -32,9 +32,9 @@ class ICallerOwner(ILegOwner):
     The call of the caller's leg.
     """
 
-    def caller_gave_up(text: str) -> None:  # noqa: N805
+    def caller_gave_up(status: int, text: str) -> None:  # noqa: N805
         """
-        The caller cancelled before an answer; its leg has ended.
+        The caller cancelled before an answer, or failed in another way; its leg has ended.
         """
 
 
@@ -136,13 +136,13 @@ class InboundLeg(Leg):
         self.invite.reject(status, headers=(("Reason", reason_header(cause, text)), *headers))
         self.over(status, text)
 
-    def cancelled(self, text: str) -> None:
+    def cancelled(self, text: str, status: int = 487) -> None:
         """
         The caller gave up.
         """
         if self.state in (LegState.TRYING, LegState.RINGING):
-            self.over(487, text)
-            self.owner.caller_gave_up(text)
+            self.over(status, text)
+            self.owner.caller_gave_up(status, text)
 
     def _describe(self, callee: Agreed) -> bytes | None:
         """

@@ -30,9 +30,9 @@ class IIncomingUser(ISessionUser):
     Who is told what becomes of an INVITE received, besides what a session's user is told.
     """
 
-    def cancelled(text: str) -> None:  # noqa: N805
+    def cancelled(text: str, status: int = 487) -> None:  # noqa: N805
         """
-        The peer gave up before we answered; its 487 is already sent.
+        The peer gave up before we answered, or another status than 487 made an end of it; that is already sent.
         """
 
 
@@ -262,7 +262,7 @@ class IncomingInvite:
         if accepted:
             self._user.ended(ending)
         else:
-            self._user.cancelled(ending.text)
+            self._user.cancelled(ending.text, status)
 
     def _finish(self) -> None:
         self._final = self._answered = True
