@@ -209,7 +209,8 @@ class ReliableTests(ExchangeCase):
         self.network.advance(0.6)
         answer = anna.last("INVITE")
         self.assertEqual(answer.status, 504)
-        self.assert_ended("cancelled", "No PRACK", "caller")
+        self.assert_ended("failed", "No PRACK", "system")
+        self.assertEqual(self.record["status"], 504)
         anna.acknowledge_refusal(invite, answer)
         self.assertEqual(len(bert.requests("CANCEL")), 1)
 

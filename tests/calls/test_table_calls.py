@@ -4,6 +4,9 @@ The table of failures: calls that come to nothing, or to less than was hoped.
 
 from __future__ import annotations
 
+import errno
+from unittest.mock import patch
+
 from pbx.calls.call import CallSettings
 from pbx.dialog.useragent import UserAgentSettings
 from pbx.media.settings import MediaSettings
@@ -407,6 +410,49 @@ def callees_port_exhausted(case: ExchangeCase) -> int | None:
     return refused(case, anna, invite, 34)
 
 
+def no_file_left(case: ExchangeCase) -> int | None:
+    """
+    The process may open no more files: the caller is told as if no port were free.
+    """
+    anna, _ = case.pair()
+    with patch.object(case.exchange.engine, "open", side_effect=OSError(errno.EMFILE, "Too many open files")):
+        invite = anna.call("1002")
+    return refused(case, anna, invite, 34)
+
+
+def no_file_left_for_the_callee(case: ExchangeCase) -> int | None:
+    """
+    There was one for the caller and is none for the callee.
+    """
+    anna, bert = case.pair()
+    engine = case.exchange.engine
+    failures = [None, OSError(errno.EADDRNOTAVAIL, "Cannot assign requested address")]
+    reopen = engine.open
+
+    def failing(*args: str, **more: str) -> object:
+        failure = failures.pop(0)
+        if failure is not None:
+            raise failure
+        return reopen(*args, **more)
+
+    with patch.object(engine, "open", failing):
+        invite = anna.call("1002")
+    case.assertEqual(bert.received, [])
+    return refused(case, anna, invite, 34)
+
+
+def our_own_mistake(case: ExchangeCase) -> int | None:
+    """
+    An error in the exchange itself: 500, a traceback in the log, and a record that says the same; nothing stays behind.
+    """
+    anna, bert = case.pair()
+    with patch("pbx.calls.call.Attempt.start", side_effect=RuntimeError("a mistake")):
+        invite = anna.call("1002")
+    case.assertEqual(len(case.flushLoggedErrors(RuntimeError)), 1)
+    case.assertEqual(bert.received, [])
+    return refused(case, anna, invite)
+
+
 def no_codec(case: ExchangeCase) -> int | None:
     """
     An offer without a codec.
@@ -517,6 +563,10 @@ class CallsTable(TableCase):
             options={"media": MediaSettings(port_range_start=20_000, port_range_end=20_003)}),
         Row(callees_port_exhausted, 503, "no media port is free", "failed", "No media port free",
             options={"media": MediaSettings(port_range_start=20_000, port_range_end=20_001)}),
+        Row(no_file_left, 503, "no socket for media at 10.0.0.1: .*Too many open files", "failed",
+            "No media port free"),
+        Row(no_file_left_for_the_callee, 503, "no socket for media at 10.0.0.1", "failed", "No media port free"),
+        Row(our_own_mistake, 500, "INVITE could not be served", "failed", "Server Internal Error"),
         Row(no_codec, 488, "", "failed", "No codec in common"),
         Row(garbage_offer, 488, "", "failed", "Not Acceptable Here"),
         Row(callee_takes_no_codec, 488, "", "failed", "No codec in common"),

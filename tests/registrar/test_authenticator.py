@@ -175,3 +175,20 @@ class FailureTests(ExchangeCase):
         self.assertIn('user "x\' from 1.2.3.4:5 (INVITE)y', line)
         self.assertLess(len(line), 180)
         self.assertTrue(line.endswith(f"from {phone.address}:5060 (REGISTER)"))
+
+    def test_an_office_behind_one_address(self) -> None:
+        """
+        200 phones behind one address that come back after a power cut are all registered within ten seconds.
+        """
+        phones = [Phone(self.network, f"100{1 + n % 9}", "10.7.7.7", port=20_000 + n) for n in range(200)]
+        requests = {}
+        for n, phone in enumerate(phones):
+            requests[phone] = phone.request(
+                "REGISTER", f"sip:{ADDRESS}", to=f"<sip:{phone.number}@{ADDRESS}>", call_id=f"office-{n}"
+            )
+            phone.send(requests[phone])
+        self.network.advance(1)
+        for phone in phones:
+            phone.send(phone.credentials(requests[phone], phone.last()))
+        self.network.advance(1)
+        self.assertEqual({phone.last().status for phone in phones}, {200})
