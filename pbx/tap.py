@@ -10,12 +10,15 @@ import gc
 import os
 import resource
 import secrets
+import signal
+import sys
 import time
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.application.service import MultiService, Service
-from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.defer import CancelledError, Deferred, maybeDeferred
+from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
@@ -43,25 +46,30 @@ from pbx.registrar.nonces import Nonces
 from pbx.registrar.registrar import Registrar, RegistrarSettings
 from pbx.store.bindings import Bindings
 from pbx.store.cdr import Cdr
-from pbx.store.database import Database, DatabaseDown
-from pbx.store.embedded import EmbeddedPostgres
+from pbx.store.database import Database, DatabaseDown, DatabaseTimeout
+from pbx.store.embedded import EmbeddedError, EmbeddedPostgres
 from pbx.store.extensions import Extensions
-from pbx.store.migrate import migrate
+from pbx.store.migrate import DatabaseTooNew, MigrationError, migrate
 from pbx.store.system import System
 from pbx.tasks import Tasks
 from pbx.transaction.layer import TransactionLayer
 from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
+from pbx.transport.doorstep import Doorstep
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import ListenError, TransportLayer
 from pbx.transport.settings import TransportSettings
-from pbx.transport.tls import ServerCertificate
+from pbx.transport.tls import CertificateError, ServerCertificate
+from pbx.web.server import ServerError, WebServer
 from pbx.web.site import WebSite
+from pbx.web.starting import Starting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from pbx.ops.settings import Settings
+
+T = TypeVar("T")
 
 FILES_KEPT = 500
 """Open files that are not for media: SIP and web connections, the database, logs."""
@@ -73,6 +81,18 @@ VERSION = version("pbx")
 
 COUNTERS = ("requests_received", "requests_sent", "retransmissions_received", "retransmissions_sent", "timeouts")
 """What of the transactions' counters is shown."""
+
+REFUSED = (
+    configuration.SettingsError, AlreadyRunningError, ForeignCertificateError, CertificateError, ListenError,
+    ServerError, OSError,
+)
+"""What the first steps of a start may fail with that its words explain to the operator."""
+
+FAILED = (EmbeddedError, DatabaseTooNew, MigrationError, CannotListenError, OSError)
+"""The same for the steps that take their time."""
+
+AGAIN = 0.5
+"""Seconds between two tries to read from a database that is away at the start."""
 
 FAREWELL = 1.0
 """Seconds that the phones have at the end to answer our BYEs."""
@@ -101,7 +121,7 @@ def makeService(options: Options) -> MultiService:
         root = MultiService()
         root.addService(log_file)
         root.addService(Exchange(reactor, settings, lock, lambda: failures.append("start")))
-    except (configuration.SettingsError, AlreadyRunningError, ForeignCertificateError, OSError) as error:
+    except REFUSED as error:
         raise SystemExit(str(error)) from error
     return root
 
@@ -139,8 +159,12 @@ class Exchange(Service):
         self.transport = TransportLayer(reactor, transport_settings(settings), self.guard, self.trace, self.certificate)
         timers = Timers()
         self.transactions = TransactionLayer(reactor, timers, self.transport, Limits())
-        self.transport.receiver = self.transactions
+        self.doorstep = self.transport.receiver = Doorstep()
         self.core = UserAgentCore(reactor, timers, self.transactions, self.tasks, UserAgentSettings())
+        self.web = WebServer(
+            reactor, settings.api.host, settings.api.port, self.certificate, Starting(lambda: self._waits_for)
+        )
+        self._waits_for = "The exchange is starting."
         self.engine = InProcessEngine(reactor, media_settings(settings), RtpPoller(reactor))
         self.embedded: EmbeddedPostgres | None = None
         self.database: Database | None = None
@@ -150,6 +174,9 @@ class Exchange(Service):
         self.cdr: Cdr | None = None
         self._stopping: list[Any] = []
         self._starting: Deferred[Any] | None = None
+        self._ending = False
+        self._bindings: Bindings | None = None
+        self._keepalive: KeepAlive | None = None
 
     # Start, from the ground floor up.
 
@@ -158,20 +185,21 @@ class Exchange(Service):
         Start; a failure is logged and ends the process.
 
         Raises:
-            SystemExit: A SIP port is taken: when that is so, nothing else needs to be started.
+            SystemExit: A port is taken: when that is so, nothing else needs to be started.
         """
         Service.startService(self)
         try:
             self.transport.start()
-        except ListenError as error:
+            self.web.startService()
+        except REFUSED as error:
             raise SystemExit(str(error)) from error
+        self._stopping += [self.transport.stop, self.transactions.stop, self.web.stopService]
+        signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(self._hung_up))
         self._starting = Deferred.fromCoroutine(self._start())
         self._starting.addErrback(self._start_failed)
 
     async def _start(self) -> None:
         settings = self.settings
-        self._stopping.append(self.transport.stop)
-        self._stopping.append(self.transactions.stop)
         dsn = settings.database.url
         if dsn == "embedded":
             self.embedded = EmbeddedPostgres(self.reactor, settings.data)
@@ -179,15 +207,16 @@ class Exchange(Service):
         database = self.database = Database(self.reactor, dsn, prepare=migrate)
         await database.start()
         system = System(database)
-        realm = await self._realm(system)
+        # Without it no phone can prove who it is.
+        realm = await self._read(system.realm)
         cdr = self.cdr = Cdr(self.reactor, database, settings.data / "spool", self.wall)
         await cdr.start()
         bindings = Bindings(self.reactor, database, self.wall)
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
-        self._serve(realm, cdr, bindings, await bindings.load())
         self._bindings = bindings
-        link = await self._open_web(system)
+        self._serve(realm, cdr, bindings, await self._read(bindings.load))
+        link = await self._read(self._open_web(system).first.offer)
         if settings.manhole is not None:
             self._manhole(settings)
         self.lag.start()
@@ -235,18 +264,17 @@ class Exchange(Service):
         self.location.start()
         self._keepalive.start()
         self.switchboard.start()
+        self.transport.receiver = self.transactions
+        self.doorstep.hand_over(self.transactions)
 
-    async def _open_web(self, system: System) -> str | None:
-        api, extensions, cdr, location = self.settings.api, self.extensions, self.cdr, self.location
+    def _open_web(self, system: System) -> WebSite:
+        extensions, cdr, location = self.extensions, self.cdr, self.location
         if extensions is None or cdr is None or location is None:
             raise RuntimeError("the floors below have not started")
-        site = WebSite(
-            self.reactor, (api.host, api.port, self.certificate), exchange=self, switchboard=self.switchboard,
-            extensions=extensions, cdr=cdr, location=location, system=system, tasks=self.tasks, wall=self.wall,
+        return WebSite(
+            self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
+            location=location, system=system, tasks=self.tasks, wall=self.wall,
         )
-        site.server.startService()
-        self._stopping.append(site.server.stopService)
-        return await site.first.offer()
 
     # IStatus
 
@@ -308,14 +336,23 @@ class Exchange(Service):
             manhole_port=None if settings.manhole is None else settings.manhole.port,
         )
 
-    async def _realm(self, system: System) -> str:
+    async def _read(self, what: Callable[[], Awaitable[T]]) -> T:
+        """
+        What the database says, as soon as it can be asked: an external server may come up after us.
+        """
+        said = False
         while True:
             try:
-                return await system.realm()
-            except DatabaseDown:
-                # Without it no phone can prove who it is; an external server may come up after us.
+                return await what()
+            except (DatabaseDown, DatabaseTimeout):
+                if self.database is not None and self.database.unusable is not None:
+                    raise self.database.unusable from None
+            if not said:
+                said = True
+                self._waits_for = "The exchange waits for its database."
+                self.doorstep.send_away()
                 self.log.warn("Waiting for the database: no phone can be served before it is there")
-                await deferLater(self.reactor, 1.0)
+            await deferLater(self.reactor, AGAIN)
 
     def _manhole(self, settings: Settings) -> None:
         if settings.manhole is None:
@@ -340,10 +377,30 @@ class Exchange(Service):
             self.location.replace(before.number, ())
 
     def _start_failed(self, failure: Any) -> None:
-        self.log.critical("The exchange could not start: {reason}", reason=failure.getErrorMessage())
-        self.log.debug("{traceback}", traceback=failure.getTraceback())
+        if failure.check(CancelledError) is not None and self._ending:
+            return
+        if failure.check(*FAILED) is not None:
+            reason = " ".join(failure.getErrorMessage().split())
+            self.log.critical("The exchange could not start: {reason}", reason=reason)
+        else:
+            self.log.failure("The exchange could not start", failure=failure)
         self.failed()
-        self.reactor.callWhenRunning(self.reactor.stop)
+        if not self._ending:
+            self.reactor.callWhenRunning(self.reactor.stop)
+
+    def _hung_up(self) -> None:
+        """
+        SIGHUP: the terminal was closed, or the operator wants the files read again.
+        """
+        if sys.stdin is not None and sys.stdin.isatty():
+            self.reactor.stop()
+            return
+        try:
+            self.certificate.reload()
+        except CertificateError as error:
+            self.log.error("The certificate is kept as it was: {error}", error=error)
+        else:
+            self.log.info("The certificate was read again")
 
     # Stop, from the top floor down.
 
@@ -352,28 +409,34 @@ class Exchange(Service):
         End all calls, tell the phones, write everything down, close.
         """
         Service.stopService(self)
+        self._ending = True
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:
         if self._starting is not None:
             self._starting.cancel()
+            await self._starting
         if self.switchboard is not None:
             self.switchboard.stop()
             until = self.reactor.seconds() + FAREWELL
             while self.core.dialogs and self.reactor.seconds() < until:
                 await deferLater(self.reactor, 0.02)
-        for part in (self.location, getattr(self, "_keepalive", None), self.lag):
-            if part is not None:
-                part.stop()
-        self.engine.stop()
-        for stop in reversed(self._stopping):
-            await maybeDeferred(stop)
-        await self.tasks.stop()
-        for store in (getattr(self, "_bindings", None), self.extensions, self.cdr, self.database, self.embedded):
-            if store is not None:
-                await store.stop()
+        parts: list[Any] = [self.location, self._keepalive, self.lag, self.engine]
+        stores: list[Any] = [self._bindings, self.extensions, self.cdr, self.database, self.embedded]
+        stops = [part.stop for part in parts if part is not None]
+        stops += [*reversed(self._stopping), self.tasks.stop]
+        stops += [_coroutine(store.stop) for store in stores if store is not None]
+        for stop in stops:
+            try:
+                await maybeDeferred(stop)
+            except Exception:  # noqa: BLE001 - the border: what is left must be stopped all the same
+                self.log.failure("A part could not be stopped")
         self._undo_logging()
         self._lock.release()
+
+
+def _coroutine(stop: Callable[[], Any]) -> Callable[[], Deferred[Any]]:
+    return lambda: Deferred.fromCoroutine(stop())
 
 
 def limit_of_calls(settings: Settings) -> int:

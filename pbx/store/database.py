@@ -125,6 +125,9 @@ class Database:
             is run; it brings the tables up to date. What it raises is raised by :meth:`start`.
         size: How many statements may be under way at once.
 
+    Attributes:
+        unusable: What ``prepare`` raised when the server, not reachable at first, was there in the end.
+
     Raises:
         ValueError: The DSN is not one.
     """
@@ -155,6 +158,7 @@ class Database:
         self._lost_at: float | None = None
         self._gap = False
         self._quiet: Deferred[None] | None = None
+        self.unusable: Exception | None = None
 
     @property
     def up(self) -> bool:
@@ -354,6 +358,7 @@ class Database:
                 except Exception as error:  # noqa: BLE001 - what prepare raised: said once, tried on at the slowest pace
                     if not self._stopping and delay < LONGEST_RETRY:
                         self.log.critical("The database can't be used: {error}", error=error)
+                    self.unusable = error
                     delay = LONGEST_RETRY
                 else:
                     continue
@@ -368,7 +373,7 @@ class Database:
             # Tried first without a thread: a server that is away is noticed without starting one.
             (await self._connect(lambda _: None)).give_up()
             await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), self._prepare, self._dsn)
-            self._prepare = None
+            self._prepare = self.unusable = None
         if self._listener is None:
             # First of all: when statements can be run again, notifications are heard again.
             self._listener = await self._listening()

@@ -211,7 +211,8 @@ class WebServer(Service):
         self._reactor = reactor
         self._host = host
         self._port = port
-        self._tls = _LimitedTls(certificate, False, Site(resource, reactor), clock=reactor)
+        self._site = Site(resource, reactor)
+        self._tls = _LimitedTls(certificate, False, self._site, clock=reactor)
         self._listening: IListeningPort | None = None
 
     @property
@@ -224,6 +225,12 @@ class WebServer(Service):
         address: Any = self._listening.getHost()
         port: int = address.port
         return port
+
+    def serve(self, resource: IResource) -> None:
+        """
+        Serve another root from the next request on.
+        """
+        self._site.resource = resource
 
     def startService(self) -> None:
         """

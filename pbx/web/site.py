@@ -17,7 +17,6 @@ from pbx.web.first_admin import FirstAdministrator
 from pbx.web.hashing import Argon2
 from pbx.web.identity import LogAudit
 from pbx.web.local_operator import LocalOperator
-from pbx.web.server import WebServer
 from pbx.web.status import Status
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from pbx.store.extensions import Extensions as StoredExtensions
     from pbx.store.system import System
     from pbx.tasks import Tasks
+    from pbx.web.server import WebServer
 
 
 @implementer(IExtensions)
@@ -143,7 +143,7 @@ class WebSite:
 
     Args:
         reactor: What listens, with its threads.
-        server: Host, port and certificate.
+        server: What listens; from now on it serves them.
         exchange: An :class:`~pbx.web.status.IStatus`.
         switchboard: An :class:`~pbx.web.calls.ICalls`.
         extensions: The stored extensions.
@@ -157,7 +157,7 @@ class WebSite:
     def __init__(
         self,
         reactor: Any,
-        server: tuple[str, int, Any],
+        server: WebServer,
         *,
         exchange: Any,
         switchboard: Any,
@@ -186,5 +186,4 @@ class WebSite:
             tasks,
             unavailable=(DatabaseDown, DatabaseTimeout),
         )
-        host, port, certificate = server
-        self.server = WebServer(reactor, host, port, certificate, app.resource())
+        server.serve(app.resource())

@@ -11,6 +11,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
 from tests.wire.agent import Agent, Dialog, sdp
+from tests.wire.exchange import PASSWORD
 from tests.wire.lasting import LastingTestCase, Server, kill_all
 from tests.wire.process import eventually, sleep
 from tests.wire.talker import Talker
@@ -26,7 +27,7 @@ class LossTestCase(LastingTestCase):
     An exchange whose database comes and goes.
     """
 
-    expected = "[Dd]atabase|PostgreSQL"
+    expected = "[Dd]atabase|PostgreSQL|Registrations could not be stored, tried again"
 
     async def talk(self, caller: Agent, callee: Agent) -> tuple[Dialog, Talker, Talker]:
         """
@@ -237,10 +238,7 @@ class ExternalLossTests(LossTestCase):
         await self.server.start()
         await waited
         await self.check_records(2)
-        callee.on_invite = lambda _: (200, "OK", OFFER)
-        _, dialog = await caller.call("1006", OFFER)
-        assert dialog is not None
-        await caller.hang_up(dialog)
+        await self.check_calls_without(caller, callee)
         await self.end()
         await self.start()
         await self.check_records(3)
@@ -259,12 +257,20 @@ class ExternalLossTests(LossTestCase):
 
     async def test_stopped_while_waiting(self) -> None:
         """
-        An exchange that waits for its database says so once, and is stopped like any other.
+        An exchange that waits for its database says so once, refuses phones, tells the API's clients why, and is
+        stopped like any other.
         """
         await self.server.stop()
         waited = Deferred.fromCoroutine(self.start())
         await eventually(self.says_it_waits, 10, "a word of waiting")
-        await sleep(2)
+        self.assertEqual((await self.api("GET", "/live"))[0], 200)
+        status, problem = await self.api("GET", "/api/extensions")
+        self.assertEqual((status, problem["detail"]), (503, "The exchange waits for its database."))
+        phone = Agent("1005", PASSWORD, (self.exchange.host, self.exchange.sip_port))
+        phone.start()
+        self.addCleanup(phone.stop)
+        self.assertEqual((await phone.register()).status, 503)
+        await sleep(1.5)
         self.assertEqual(len(await self.logged("Waiting for the database")), 1)
         status, seconds = await self.end()
         self.assertIn(status, {0, -signal.SIGTERM})
