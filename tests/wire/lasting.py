@@ -133,6 +133,7 @@ class LastingTestCase(ExchangeTestCase):
         exchange.expected = re.compile(self.expected) if self.expected else None
         self.addCleanup(self._removed, exchange)
         self._calls_before: set[str] = set()
+        self._dialogs_before = 0
         return exchange
 
     async def _removed(self, exchange: LastingExchange) -> None:
