@@ -13,9 +13,25 @@ from typing import Any
 
 from attrs import field, frozen
 
+from pbx.sip.message import Request
+from pbx.sip.reasons import parse_reasons
 from tests.calls.case import ExchangeCase
+from tests.calls.phone import Phone
 
 Input = Callable[[ExchangeCase], int | None]
+
+
+def refused(case: ExchangeCase, phone: Phone, invite: Request, cause: int = 0) -> int:
+    """
+    Acknowledge the refusal that a caller got, which names its cause; its status.
+    """
+    answer = phone.last("INVITE")
+    case.assertEqual(phone.responses("INVITE").count(answer.status), 1)
+    phone.acknowledge_refusal(invite, answer)
+    if cause:
+        (reason,) = parse_reasons(answer.headers.get_all("Reason"))
+        case.assertEqual((reason.protocol, reason.cause), ("Q.850", cause))
+    return answer.status
 
 
 @frozen
