@@ -131,8 +131,8 @@ class Exchange:
         """
         began = time.monotonic()
         twistd = Path(sys.executable).with_name("twistd")
-        command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--", str(twistd), "-n", "--pidfile=", "pbx"]
-        command += ["--config", str(self.config), "--data", str(self.data)]
+        command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--", str(twistd), "-n", "--pidfile="]
+        command += ["--logger=pbx.ops.terminal.observer", "pbx", "--config", str(self.config), "--data", str(self.data)]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
                 command,

@@ -4,33 +4,42 @@ Free ports for programs that must be told theirs.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
+import tempfile
+from pathlib import Path
 
 FIRST, LAST = 11000, 32000
 """Below the range that the kernel hands out by itself, so that no client socket takes one before its program does."""
 
-_next = FIRST + os.getpid() * 137 % (LAST - FIRST - 1000)
+PLACE = Path(tempfile.gettempdir()) / f"pbx-test-ports-{os.getuid()}"
+"""Where the processes of a user note how far they have come: two that test at once never get the same port."""
 
 
 def free_ports(count: int = 1, host: str = "127.0.0.1", *, even: bool = False) -> int:
     """
-    The first of ``count`` consecutive ports that nobody uses now, for UDP and TCP; this process gets each only once.
+    The first of ``count`` consecutive ports that nobody uses now, for UDP and TCP.
 
     Raises:
         RuntimeError: when there is no such row of ports.
     """
-    global _next  # noqa: PLW0603 - where this process has come to
-    for _ in range(2):
-        first = _next + _next % 2 if even else _next
-        while first + count <= LAST:
-            taken = _first_taken(first, count, host)
-            if taken is None:
-                _next = first + count
-                return first
-            first = taken + 1
+    with PLACE.open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        text = file.read()
+        first = int(text) if text.isdigit() and FIRST <= int(text) <= LAST else FIRST
+        for _ in range(2):
             first += first % 2 if even else 0
-        _next = FIRST
+            while first + count <= LAST:
+                taken = _first_taken(first, count, host)
+                if taken is None:
+                    file.truncate(0)
+                    file.write(str(first + count))
+                    return first
+                first = taken + 1
+                first += first % 2 if even else 0
+            first = FIRST
     raise RuntimeError(f"no {count} free ports between {FIRST} and {LAST}")
 
 

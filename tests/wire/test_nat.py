@@ -38,9 +38,10 @@ class NatTests(ExchangeTestCase):
         super().setUp()
 
     def _leave(self) -> None:
-        complaints = self.stop_exchange()
-        self.town.remove()
-        self.assertEqual(complaints, [])
+        try:
+            self.assertEqual(self.stop_exchange(), [])
+        finally:
+            self.town.remove()
 
     async def _move_in(self, number: str, household: Household) -> Phone:
         place = {"host": household.inner, "inside": household.command, "connect": household.connect}
