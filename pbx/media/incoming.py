@@ -190,11 +190,7 @@ class Incoming:
         notes, sink = self.notes, self.sink
         if not notes:
             return
-        received, clock_rate = self.reception.received, self.clock_rate
-        octets = 0
-        for now, length, sequence, timestamp in notes:
-            octets += length
-            received(sequence, timestamp, now, clock_rate)
+        octets = self.reception.received_all(notes, self.clock_rate)
         self.heard = notes[-1][0]
         self.octets += octets
         if sink is not None:

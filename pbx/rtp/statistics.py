@@ -4,11 +4,14 @@ Loss, jitter and round-trip time (RFC 3550 6.4, A.1, A.3 and A.8).
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from attrs import define
 
 from pbx.rtp.rtcp import ReportBlock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 MAX_DROPOUT: Final = 3000
 """A gap up to this is loss; a larger one is a sender that began anew (RFC 3550 A.1)."""
@@ -84,6 +87,49 @@ class Reception:
             self._transit = transit
             self.timestamp = timestamp
         return True
+
+    def received_all(self, notes: Iterable[tuple[float, int, int, int]], clock_rate: int) -> int:
+        """
+        Take many packets of the present stream into account, at a third of the cost of one by one.
+
+        Args:
+            notes: Arrival, length, sequence number and timestamp of each.
+            clock_rate: Timestamp units per second.
+
+        Returns:
+            The sum of the lengths.
+        """
+        octets = counted = 0
+        limit = _HALF_TURN / clock_rate
+        sequence_before, before, transit, jitter = self.max_sequence, self.timestamp, self._transit, self.jitter
+        for arrival, length, sequence, timestamp in notes:
+            octets += length
+            if sequence == sequence_before + 1 and before >= 0:
+                sequence_before = sequence
+                counted += 1
+                if timestamp == before:
+                    continue
+                before = timestamp
+                now = arrival - timestamp / clock_rate
+                difference = now - transit
+                transit = now
+                if difference < 0.0:
+                    difference = -difference
+                if difference <= limit:
+                    jitter += (difference - jitter) / 16.0
+                    continue
+                difference = abs(difference - 2 * limit)
+                jitter += (difference - jitter) / 16.0
+            else:
+                # Anything else is rare and goes the one way there is for it.
+                self.packets += counted
+                counted = 0
+                self.max_sequence, self.timestamp, self._transit, self.jitter = sequence_before, before, transit, jitter
+                self.received(sequence, timestamp, arrival, clock_rate)
+                sequence_before, before, transit, jitter = self.max_sequence, self.timestamp, self._transit, self.jitter
+        self.max_sequence, self.timestamp, self._transit, self.jitter = sequence_before, before, transit, jitter
+        self.packets += counted
+        return octets
 
     def restart(self, ssrc: int, sequence: int) -> None:
         """

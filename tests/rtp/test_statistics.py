@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import random
 
+import attrs
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.rtp.rtcp import ReportBlock
@@ -156,6 +157,29 @@ class ReceptionTests(SynchronousTestCase):
         for number in range(20, 30):
             reception.received(1 + number, 160 * number, number * 0.02, RATE)
         self.assertLess(reception.jitter_ms, 0.01)
+
+    def test_many_at_once(self) -> None:
+        """
+        Counted together packets come to exactly what they come to one by one: with loss, late ones, wraps of both
+        numbers, events, strays, and a sender that begins anew.
+        """
+        packets = stream(3000, 65000, loss=0.05, jitter=0.015, late=0.05)
+        packets = [(sequence, (timestamp - 90_000) & 0xFFFFFFFF, arrival) for sequence, timestamp, arrival in packets]
+        packets[700:703] = [(sequence, packets[700][1], arrival) for sequence, _, arrival in packets[700:703]]
+        packets[1500] = (30000, 7, packets[1500][2])
+        packets[2000:] = [(one - 9999 & 0xFFFF, two, three) for one, two, three in packets[2000:]]
+        single, many = Reception(), Reception()
+        for reception in (single, many):
+            reception.restart(7, packets[0][0])
+        for packet in packets:
+            single.received(*packet, RATE)
+        octets = 0
+        for start in range(0, len(packets), 37):
+            notes = [(arrival, 172, one, two) for one, two, arrival in packets[start : start + 37]]
+            octets += many.received_all(notes, RATE)
+        self.assertEqual(octets, 172 * len(packets))
+        self.assertEqual(attrs.asdict(single), attrs.asdict(many))
+        self.assertGreater(single.lost, 100)
 
     def test_stray_packet(self) -> None:
         """

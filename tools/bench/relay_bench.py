@@ -8,6 +8,7 @@ alike. Times vary from machine to machine and from minute to minute: the ratio c
 from __future__ import annotations
 
 import argparse
+import socket
 import subprocess
 import sys
 import tempfile
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
 
 HERE = Path(__file__).resolve().parent
 HOST = "127.0.0.1"
-RELAY_PORT = 26_000
-PHONE_PORT = 28_000
+PORTS = range(20_000, 32_000, 1_000)
+"""Where a row of free ports is looked for; above lie those that the kernel hands out."""
 
 LIMITS = {10: 1.6, 150: 1.1}
 """Calls and the CPU a packet may cost, as a multiple of the C loop's."""
@@ -79,13 +80,31 @@ def compiled(directory: Path, name: str) -> str:
     return str(program)
 
 
+def free_ports(streams: int, taken: int = 0) -> int:
+    """
+    The first of a row of ports that nobody has, two a stream.
+    """
+    for first in PORTS:
+        try:
+            for port in range(first, first + 2 * streams):
+                with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+                    probe.bind((HOST, port))
+        except OSError:
+            continue
+        if first != taken:
+            return first
+    raise SystemExit("no row of free ports")
+
+
 def turn(relay: Sequence[str], generator: str, calls: int, seconds: float, measured: Measured) -> str:
     """
     Run a relay for a while, and add what it came to; the relay's own last words.
     """
     streams = 2 * calls
-    command = [*relay, HOST, str(RELAY_PORT), str(streams), str(PHONE_PORT)]
-    phones = [generator, HOST, str(PHONE_PORT), str(streams), str(RELAY_PORT)]
+    ours = free_ports(streams)
+    theirs = free_ports(streams, ours)
+    command = [*relay, HOST, str(ours), str(streams), str(theirs)]
+    phones = [generator, HOST, str(theirs), str(streams), str(ours)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None  # noqa: S101 - a pipe was asked for
         if process.stdout.readline() != "ready\n":
