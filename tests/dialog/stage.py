@@ -90,7 +90,7 @@ class Leg:
         if isinstance(self.answer, Exception):
             raise self.answer
 
-    def cancelled(self, text: str) -> None:
+    def cancelled(self, text: str, status: int = 487) -> None:
         self.heard.append(("cancelled", text))
 
     def ringing(self, response: Response, sdp: bytes | None) -> None:
@@ -249,6 +249,8 @@ class StageCase(SynchronousTestCase):
         """
         request = self.request(method, **options)
         self.stage.receive(request, flow)
+        if method == "ACK":
+            return None
         found = [m for m in (flow or self.flow).take() if isinstance(m, Response) and m.cseq == request.cseq]
         return found[-1] if found else None
 
@@ -315,6 +317,13 @@ class StageCase(SynchronousTestCase):
         The peer acknowledges our 2xx.
         """
         self.within("ACK", flow, cseq=self.invite.cseq.number if cseq is None else cseq, body=body)
+
+    def cancel(self, *headers: tuple[str, str]) -> None:
+        """
+        The peer cancels its INVITE.
+        """
+        branch = self.invite.top_via.branch or ""
+        self.stage.receive(self.request("CANCEL", cseq=self.invite.cseq.number, branch=branch, headers=headers))
 
     def inviting(self, flow: Wire | None = None, headers: Any = ()) -> OutgoingInvite:
         """
