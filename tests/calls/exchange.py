@@ -90,6 +90,7 @@ class MemoryExchange:
         registrar: RegistrarSettings | None = None,
         authenticator: AuthenticatorSettings | None = None,
         agent: UserAgentSettings | None = None,
+        transport: TransportSettings | None = None,
         address: str = ADDRESS,
         extensions: tuple[str, ...] = tuple(f"100{n}" for n in range(1, 10)),
     ) -> None:
@@ -109,7 +110,7 @@ class MemoryExchange:
         )
         self.guard = Guard(reactor, GuardSettings())
         self.trace = CallTrace(self.wall)
-        settings = TransportSettings(sip_hosts=(address,), sip_port=5060)
+        settings = transport or TransportSettings(sip_hosts=(address,), sip_port=5060)
         self.transport = TransportLayer(reactor, settings, self.guard, self.trace)
         timers = Timers()
         self.transactions = TransactionLayer(reactor, timers, self.transport, Limits())

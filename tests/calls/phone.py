@@ -29,8 +29,9 @@ def sdp(host: str, port: int, formats: Iterable[tuple[int, str]] = (PCMU, PCMA, 
     A session description with one audio stream.
     """
     known = list(formats)
+    family = "IP6" if ":" in host else "IP4"
     lines = [
-        "v=0", f"o=- 1 {version} IN IP4 {host}", "s=-", f"c=IN IP4 {connection or host}", "t=0 0",
+        "v=0", f"o=- 1 {version} IN {family} {host}", "s=-", f"c=IN {family} {connection or host}", "t=0 0",
         f"m=audio {port} {profile} {' '.join(str(number) for number, _ in known)}",
         *(f"a=rtpmap:{number} {name}" for number, name in known), f"a={direction}", "",
     ]
@@ -158,7 +159,22 @@ class Phone(DatagramProtocol):
         """
         Its Contact URI.
         """
-        return f"sip:{self.number}@{self.address}:{self.port}"
+        return f"sip:{self.number}@{self.host}:{self.port}"
+
+    @property
+    def host(self) -> str:
+        """
+        Its address as a URI has it.
+        """
+        return f"[{self.address}]" if ":" in self.address else self.address
+
+    @property
+    def domain(self) -> str:
+        """
+        The exchange's address as a URI has it.
+        """
+        host = self.exchange[0]
+        return f"[{host}]" if ":" in host else host
 
     def request(self, method: str, uri: str, *, to: str | None = None, call_id: str | None = None, cseq: int = 1,
                 body: bytes = b"", from_tag: str | None = None, headers: Iterable[tuple[str, str]] = (),
@@ -168,9 +184,9 @@ class Phone(DatagramProtocol):
         """
         n = next(numbers)
         fields = Headers()
-        fields.add("Via", f"SIP/2.0/{self.kind} {self.address}:{self.port};branch=z9hG4bKt{n};rport")
+        fields.add("Via", f"SIP/2.0/{self.kind} {self.host}:{self.port};branch=z9hG4bKt{n};rport")
         fields.add("Max-Forwards", str(max_forwards))
-        fields.add("From", f"<sip:{self.number}@{self.exchange[0]}>;tag={from_tag or f'f{n}'}")
+        fields.add("From", f"<sip:{self.number}@{self.domain}>;tag={from_tag or f'f{n}'}")
         fields.add("To", to or f"<{uri}>")
         fields.add("Call-ID", call_id or f"call-{n}")
         fields.add("CSeq", f"{cseq} {method}")
@@ -191,7 +207,7 @@ class Phone(DatagramProtocol):
                        password=self.secret if secret is None else secret)
         again = request.headers.copy()
         n = next(numbers)
-        again.set("Via", f"SIP/2.0/{self.kind} {self.address}:{self.port};branch=z9hG4bKt{n};rport")
+        again.set("Via", f"SIP/2.0/{self.kind} {self.host}:{self.port};branch=z9hG4bKt{n};rport")
         again.set("CSeq", f"{request.cseq.number + 1} {request.method}")
         again.set("Authorization", str(given))
         return Request(request.method, request.uri, again, request.body)
@@ -216,7 +232,7 @@ class Phone(DatagramProtocol):
         Register; the final answer.
         """
         request = self.request(
-            "REGISTER", f"sip:{self.exchange[0]}", to=f"<sip:{self.number}@{self.exchange[0]}>",
+            "REGISTER", f"sip:{self.domain}", to=f"<sip:{self.number}@{self.domain}>",
             call_id=f"reg-{self.number}-{self.address}-{self.port}", cseq=next(numbers) * 10,
             headers=(("Expires", str(expires)), *headers),
         )
@@ -228,7 +244,7 @@ class Phone(DatagramProtocol):
         Dial; the INVITE with credentials.
         """
         return self.authenticated(
-            self.request("INVITE", f"sip:{number}@{self.exchange[0]}", body=self.sdp() if body is None else body,
+            self.request("INVITE", f"sip:{number}@{self.domain}", body=self.sdp() if body is None else body,
                          headers=headers)
         )
 
@@ -346,7 +362,7 @@ class Phone(DatagramProtocol):
         Send RTP to where a description says, a packet every 20 ms.
         """
         text = description.decode()
-        host = text.partition("c=IN IP4 ")[2].split()[0]
+        host = text.partition("c=IN IP")[2].split()[1]
         port = int(text.partition("m=audio ")[2].split()[0])
         for n in range(first, first + packets):
             header = bytes([0x80, payload_type]) + (n & 0xFFFF).to_bytes(2, "big") + (160 * n).to_bytes(4, "big")

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.calls.loops import LoopWatch
 from tests.calls.exchange import MemoryExchange
 from tests.calls.phone import Phone
 from tests.network import Network
@@ -78,18 +77,3 @@ class FirstCallTests(SynchronousTestCase):
         self.assertEqual(answer.status, 480)
         self.assertIn("cause=20", answer.headers.get("Reason") or "")
         self.assertEqual(self.exchange.records[0]["reason"], "Not registered")
-
-
-class LoopWatchTests(SynchronousTestCase):
-    """
-    Calls that go in circles.
-    """
-
-    def test_the_eleventh_within_two_seconds(self) -> None:
-        """
-        Ten beginnings of a pair within two seconds are let through, the eleventh is not, nor is another pair touched.
-        """
-        watch = LoopWatch()
-        self.assertEqual([watch.begins("1", "2", n / 10) for n in range(11)], [False] * 10 + [True])
-        self.assertFalse(watch.begins("1", "3", 1.1))
-        self.assertFalse(watch.begins("1", "2", 3.5))

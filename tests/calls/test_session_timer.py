@@ -312,29 +312,35 @@ class SessionTimerTests(ExchangeCase):
         # Each leg's CSeq goes on from its own last request.
         self.assertEqual(bert.requests("BYE")[0].cseq.number, second.cseq.number + 1)
 
-    def test_refresh_crosses_refresh(self) -> None:
+    def test_reinvites_cross(self) -> None:
         """
-        A re-INVITE of the phone meets our own on the way: 491 from both, and the call goes on.
+        A re-INVITE of the phone meets ours on the way: 491 from both sides, and both are made again with success.
         """
         _, bert, theirs = self.failing(491, update=False)
-        self.network.advance(44.99 - 0.05)
-        again = bert.within_received("INVITE", theirs.talk.rung, theirs.talk.answered, cseq=50, body=bert.sdp())
+        talk = theirs.talk
+        self.network.advance(44.9)
         while not theirs.seen:
-            self.network.advance(0.001)
-        bert.send(again)
-        self.network.advance(0.002)
-        self.network.advance(0.002)
-        status = [m.status for m in bert.received if not isinstance(m, Request) and m.cseq.number == 50]
-        self.assertTrue(set(status) <= {491, 200} and status, status)
-        last = bert.last("INVITE")
-        if last.status == 200:
-            bert.send(bert.within_received("ACK", theirs.talk.rung, theirs.talk.answered, cseq=50))
-        else:
-            bert.acknowledge_refusal(again, last)
+            # Both are under way at once: ours has left, theirs leaves before it has come.
+            own = talk.request(bert, "INVITE", bert.sdp(direction="sendonly", version=2), cseq=50)
+            before = len(self.exchange.core.transactions._clients)
+            self.network.advance(0.0005)
+            if len(self.exchange.core.transactions._clients) > before:
+                bert.send(own)
+        self.network.advance(0.01)
+        self.assertEqual([m.status for m in bert.received if not isinstance(m, Request) and m.cseq.number == 50], [491])
+        bert.acknowledge_refusal(own, bert.last("INVITE"))
         theirs.status = 200
-        self.network.advance(5)
+        # Ours began the dialog, so we wait 2.1 to 4 s; the phone, which did not, at most 2 s (RFC 3261 14.1).
+        self.network.advance(1)
+        talk._cseq[bert] = 50
+        self.assertEqual(talk.ask(bert, "INVITE", bert.sdp(direction="sendonly", version=2)).status, 200)
+        self.assertEqual(len(theirs.seen), 1)
+        self.network.advance(4)
+        self.assertEqual(len(theirs.seen), 2)
+        self.assertTrue(2.1 <= theirs.seen[1][0] - theirs.seen[0][0] <= 4.1)
+        self.network.advance(60)
         self.assertEqual(self.exchange.records, [])
-        self.exchange.switchboard.hang_up(self.exchange.switchboard.list()[0]["id"])
+        talk.hang_up(bert)
 
     def test_rtcp_stays_on_the_rtp_port(self) -> None:
         """

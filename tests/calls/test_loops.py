@@ -1,0 +1,43 @@
+"""
+Calls that go in circles.
+"""
+
+from __future__ import annotations
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pbx.calls.loops import MOST_PAIRS, LoopWatch
+
+
+class LoopWatchTests(SynchronousTestCase):
+    """
+    Calls that go in circles.
+    """
+
+    def test_the_eleventh_within_two_seconds(self) -> None:
+        """
+        Ten beginnings of a pair within two seconds are let through, the eleventh is not, nor is another pair touched.
+        """
+        watch = LoopWatch()
+        self.assertEqual([watch.begins("1", "2", n / 10) for n in range(11)], [False] * 10 + [True])
+        self.assertFalse(watch.begins("1", "3", 1.1))
+        self.assertFalse(watch.begins("1", "2", 3.5))
+
+    def test_steady_calling(self) -> None:
+        """
+        Ten calls in two seconds, again and again, are let through: only the eleventh within any two seconds is not.
+        """
+        watch = LoopWatch()
+        self.assertFalse(any(watch.begins("1", "2", n * 0.21) for n in range(200)))
+
+    def test_pairs_are_forgotten(self) -> None:
+        """
+        No more pairs are watched than set, the one seen least recently goes.
+        """
+        watch = LoopWatch()
+        for _ in range(10):
+            watch.begins("1", "2", 0)
+        for n in range(MOST_PAIRS):
+            watch.begins("3", str(n), 0)
+        self.assertEqual(len(watch._begun), MOST_PAIRS)
+        self.assertFalse(watch.begins("1", "2", 0))
