@@ -86,9 +86,11 @@ class FirstCallTests(ExchangeTestCase):
         phone = await self.phone("1005", registered=False, password="WrongPassword123!")
         await phone.event("REGISTER_FAIL")
         lines = await self.logged("authentication failed")
-        self.assertEqual(len(lines), 1, self.exchange.said())
-        self.assertIn("1005", lines[0])
-        self.assertIn("127.0.0.1", lines[0])
+        # baresip answers every new challenge with the same password, until it gives up.
+        for line in lines:
+            self.assertIn("1005", line)
+            self.assertIn("127.0.0.1", line)
+        self.assertEqual((await self.api("GET", "/api/registrations"))[1]["registrations"], [])
 
 
 class StopTests(ExchangeTestCase):
