@@ -38,12 +38,13 @@ class Load:
     Attributes:
         calls: in a turn.
         rate: begun per second, calls and registrations alike.
-        pause_ms: how long each call lasts.
+        pause_ms: how long each call lasts. Shorter than the half second after which sippy repeats some of its 200s,
+            which SIPp takes for a failure.
     """
 
     calls: int = 1000
     rate: float = 50.0
-    pause_ms: int = 1000
+    pause_ms: int = 300
 
 
 @frozen
