@@ -137,12 +137,18 @@ class LogFile(Service):
         self.level = LEVELS[level]
         self._clock = _Clock()
         self._publisher = publisher
+        self._early: list[LogEvent] | None = []
         publisher.addObserver(self)
 
     def __call__(self, event: LogEvent) -> None:
         """
         Take an event, as an ``ILogObserver``.
         """
+        if self._early is not None:
+            # When twistd has set up its own log, it tells everybody what happened before once more.
+            if any(event is known for known in self._early):
+                return
+            self._early.append(event)
         # The banner holds the one-time link: it is for whoever sits at the terminal.
         if is_shown(event, self.level) and not event.get("terminal"):
             when = self._clock.text(event.get("log_time", 0.0))
@@ -153,6 +159,7 @@ class LogFile(Service):
         Begin to write.
         """
         Service.startService(self)
+        self._early = None
         self.lines.start()
         atexit.register(self.close)
 

@@ -12,6 +12,7 @@ from twisted.conch.insults.insults import ServerProtocol
 from twisted.conch.interfaces import IConchUser
 from twisted.conch.manhole import ColoredManhole
 from twisted.conch.manhole_ssh import ConchFactory, TerminalRealm, TerminalSession
+from twisted.conch.ssh.transport import DISCONNECT_BY_APPLICATION, SSHServerTransport
 from twisted.cred.portal import Portal
 
 if TYPE_CHECKING:
@@ -56,6 +57,19 @@ class Session(TerminalSession):
             self._terminal.loseConnection()
 
 
+class _Connection(SSHServerTransport):
+    """
+    Conch's connection without an error in the log for each person who logs out.
+    """
+
+    def receiveError(self, reasonCode: int, description: bytes) -> None:  # noqa: N802, N803 - conch calls it
+        """
+        The client says why it disconnects.
+        """
+        if reasonCode != DISCONNECT_BY_APPLICATION:
+            SSHServerTransport.receiveError(self, reasonCode, description)
+
+
 def shell_factory(checker: SSHPublicKeyChecker, keys: Mapping[bytes, Key], namespace: Mapping[str, object]) -> Any:
     """
     The factory of SSH connections whose every session is a Python prompt.
@@ -71,6 +85,7 @@ def shell_factory(checker: SSHPublicKeyChecker, keys: Mapping[bytes, Key], names
     realm.chainedProtocolFactory = lambda: ServerProtocol(ColoredManhole, dict(namespace))
     factory = cast("Any", ConchFactory(Portal(realm, [checker])))
     factory.noisy = False
+    factory.protocol = _Connection
     factory.privateKeys = dict(keys)
     factory.publicKeys = {kind: key.public() for kind, key in keys.items()}
     return factory

@@ -10,7 +10,7 @@ import re
 import time
 from pathlib import Path
 
-from twisted.logger import ILogObserver, Logger, LogLevel, LogPublisher, globalLogPublisher
+from twisted.logger import ILogObserver, LimitedHistoryLogObserver, Logger, LogLevel, LogPublisher, globalLogPublisher
 from twisted.python.failure import Failure
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
@@ -47,6 +47,18 @@ class FormatTests(LogCase):
     """
     What a line looks like.
     """
+
+    def test_told_twice(self) -> None:
+        """
+        What happened before the log was set up, and is told to every observer again then, stands there once.
+        """
+        history = LimitedHistoryLogObserver()
+        self.publisher.addObserver(history)
+        self.log.info("early")
+        self.log.info("early")
+        self.publisher.removeObserver(history)
+        history.replayTo(self.publisher)
+        self.assertEqual(len(self.written()), 2)
 
     def test_line(self) -> None:
         """

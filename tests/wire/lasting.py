@@ -11,8 +11,10 @@ import os
 import re
 import shutil
 import signal
+import ssl
 import tempfile
 import time
+import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -70,6 +72,14 @@ class LastingExchange(Exchange):
         """
         self.data.mkdir(parents=True, exist_ok=True)
         shutil.copytree(template / "postgres-18", self.postgres)
+
+    def page(self, path: str) -> str:
+        """
+        A page of the API's server, which is no JSON.
+        """
+        context = ssl.create_default_context(cafile=str(self.certificate))
+        with urllib.request.urlopen(f"https://localhost:{self.api_port}{path}", context=context, timeout=5) as page:
+            return str(page.read().decode())
 
     def end(self, number: int = signal.SIGTERM, within: float = 10) -> tuple[int, float]:
         """
@@ -171,16 +181,16 @@ class LastingTestCase(ExchangeTestCase):
 
 class Server:
     """
-    A PostgreSQL server that belongs to nobody's exchange.
+    A PostgreSQL server that belongs to nobody's exchange, on a directory that it makes or is given.
 
     Attributes:
         directory: Its directory, where its socket is as well.
         dsn: How to reach it.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
         self._room = new_directory()
-        self.directory = self._room / "postgres-18"
+        self.directory = directory or self._room / "postgres-18"
         self.dsn = f"postgresql://pbx@/pbx_system?host={self.directory}"
         self._child: Child | None = None
 
