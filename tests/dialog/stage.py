@@ -251,8 +251,13 @@ class StageCase(SynchronousTestCase):
         self.stage.receive(request, flow)
         if method == "ACK":
             return None
-        found = [m for m in (flow or self.flow).take() if isinstance(m, Response) and m.cseq == request.cseq]
-        return found[-1] if found else None
+        wire, found = flow or self.flow, None
+        for data in list(wire.sent):
+            message = parse(data)
+            if isinstance(message, Response) and message.headers.get("CSeq") == request.headers.get("CSeq"):
+                wire.sent.remove(data)
+                found = message
+        return found
 
     def within(self, method: str, flow: Wire | None = None, **options: Any) -> Any:
         """
