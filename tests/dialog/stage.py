@@ -203,7 +203,6 @@ class StageCase(SynchronousTestCase):
         self.stage = Stage(self.settings)
         self.core = self.stage.core
         self.leg = self.stage.leg
-        self.flow = self.stage.flow
         self._branches = 0
         self.cseq = 1
 
@@ -213,6 +212,17 @@ class StageCase(SynchronousTestCase):
         """
         self.stage.wait(110)
         self.assertEqual(self.stage.left(), {})
+
+    @property
+    def flow(self) -> Wire:
+        """
+        Where the peer is heard and spoken to.
+        """
+        return self.stage.flow
+
+    @flow.setter
+    def flow(self, flow: Wire) -> None:
+        self.stage.flow = flow
 
     # What the peer sends.
 

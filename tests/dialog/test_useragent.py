@@ -282,7 +282,7 @@ class LateAnswerTests(StageCase):
         """
         On a connection that has ended there is nothing to be done.
         """
-        self.flow = self.stage.flow = Wire(transport="TCP")
+        self.flow = Wire(transport="TCP")
         self.flow.closed = True
         self.late()
         self.stage.wait(1)
