@@ -10,10 +10,11 @@ It is taken when both legs have latched and neither encrypts nor converts, and l
 
 from __future__ import annotations
 
+import struct
 from collections import deque
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from pbx.rtp.packet import HEADER, HEADER_LENGTH, STREAM_POSITION
+from pbx.rtp.packet import HEADER_LENGTH, STREAM_POSITION
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,9 @@ Notes: TypeAlias = "deque[tuple[float, int, int, int]]"
 
 MAX_NOTES: Final = 1000
 """Notes kept; they are counted twice a second, so a peer that sends faster than 2,000 a second is told it lost some."""
+
+
+_HEADER = struct.Struct("!xBHII")
 
 
 def new_notes() -> Notes:
@@ -61,7 +65,7 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
     ssrc = incoming.ssrc
     note = incoming.notes.append
     unusual = incoming.unusual
-    header = HEADER.unpack_from
+    header = _HEADER.unpack_from
 
     def plain(now: float) -> bool:
         try:
@@ -70,7 +74,7 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
             return False
         if length < HEADER_LENGTH:
             return unusual(length, now)
-        _, second, sequence, timestamp, source = header(buffer)
+        second, sequence, timestamp, source = header(buffer)
         outgoing_second = payload_types[second]
         if source != ssrc or outgoing_second < 0:
             return unusual(length, now)
@@ -95,7 +99,7 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
             return False
         if length < HEADER_LENGTH:
             return unusual(length, now)
-        _, second, sequence, timestamp, source = header(buffer)
+        second, sequence, timestamp, source = header(buffer)
         outgoing_second = payload_types[second]
         if source != ssrc or outgoing_second < 0:
             return unusual(length, now)

@@ -247,7 +247,6 @@ class Incoming:
             if verdict is Verdict.MOVE or before is not None or source[:2] != self.latch.sdp:
                 self.on_latched(before)
         if ssrc != self.ssrc:
-            self.leave_express()
             if self.sink is not None and self.sink.source == self.ssrc:
                 self.sink.release()
             self.ssrc = ssrc

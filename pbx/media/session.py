@@ -190,8 +190,6 @@ class RtpSession:
         self.agreed = Agreed(tuple(receive_formats), tuple(formats))
         self._secure(crypto_local, crypto_remote)
         incoming, outgoing = self.incoming, self.outgoing
-        incoming.leave_express()
-        outgoing.changed()
         signalling = peer_host and _normal(peer_host)
         incoming.latch.expect(_normal(remote.host), remote.port, signalling, now, relearn=relearn)
         if not incoming.latch.latched:

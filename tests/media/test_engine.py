@@ -68,6 +68,7 @@ class EngineTests(SynchronousTestCase):
         for port in (10000, 10003):
             self.network.socket("10.0.0.1").bind(("10.0.0.1", port))
         self.assertEqual(self.open().port, 10004)
+        self.assertNotIn(("UDP", "10.0.0.1", 10002), self.host.bound)
         self.engine.stop()
         self.host.bound.clear()
 

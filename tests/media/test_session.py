@@ -330,8 +330,9 @@ class SecureSessionTests(SynchronousTestCase):
         """
         self.assertEqual(self.pair.a.local_crypto([self.theirs]), (self.ours,))
         self.pair.alice.talk(self.pair.to_a, 5)
-        opener = self.pair.a.incoming.opener
+        opener, protector = self.pair.a.incoming.opener, self.pair.a.outgoing.protector
         self.pair.a.configure(self.pair.alice.audio(), [PCMU], [PCMU], self.ours, self.theirs)
         self.assertIs(self.pair.a.incoming.opener, opener)
+        self.assertIs(self.pair.a.outgoing.protector, protector)
         self.assertEqual(self.pair.b.local_crypto(), self.pair.b.local_crypto(None))
         self.assertRaises(ValueError, self.pair.a.configure, self.pair.alice.audio(), [PCMU], [PCMU], self.ours)

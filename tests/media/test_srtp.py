@@ -60,6 +60,14 @@ class SRTPTests(SynchronousTestCase):
             self.assertIsNone(opener.rtp(garbage))
             self.assertIsNone(opener.rtcp(garbage))
 
+    def test_doubled_and_overtaken(self) -> None:
+        """
+        A packet that the network doubled or delayed on the leg before is protected all the same.
+        """
+        protector = Protector(Crypto(1, "AES_CM_128_HMAC_SHA1_80", KEY))
+        for sequence in (10, 11, 11, 9, 12):
+            self.assertIsNotNone(protector.rtp(Packet(0, sequence, 160 * sequence, 7, b"voice").to_bytes()))
+
     def test_too_long(self) -> None:
         """
         A packet that there is no room for is not sent, and nothing is raised.
