@@ -55,6 +55,8 @@ def no_answer(case: ExchangeCase) -> int | None:
     bert.reply(bert.requests("INVITE")[0], 180)
     case.network.advance(29.9)
     case.assertEqual(anna.responses("INVITE"), [401, 180])
+    # Who has proved who it is holds no place among the strangers.
+    case.assertEqual(case.exchange.transactions.unauthenticated, 0)
     case.network.advance(0.2)
     case.assertEqual(len(bert.requests("CANCEL")), 1)
     return refused(case, anna, invite, 19)

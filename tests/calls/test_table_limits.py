@@ -118,6 +118,18 @@ def our_own_mistake(case: ExchangeCase) -> int | None:
     return refused(case, anna, invite)
 
 
+def caller_cannot_be_answered(case: ExchangeCase) -> int | None:
+    """
+    The callee has picked up and nothing can be made of it for the caller: both are told.
+    """
+    anna, bert = case.pair()
+    invite = anna.call("1002")
+    with patch("pbx.calls.inbound.answer_to_caller", return_value=[]):
+        bert.reply(bert.requests("INVITE")[0], 200, body=bert.sdp())
+    case.assertEqual([len(bert.requests(method)) for method in ("ACK", "BYE")], [1, 1])
+    return refused(case, anna, invite, 65)
+
+
 def no_codec(case: ExchangeCase) -> int | None:
     """
     An offer without a codec.
@@ -195,6 +207,7 @@ class LimitsTable(TableCase):
             "No media port free"),
         Row(no_file_left_for_the_callee, 503, "no socket for media at 10.0.0.1", "failed", "No media port free"),
         Row(our_own_mistake, 500, "INVITE could not be served", "failed", "Server Internal Error"),
+        Row(caller_cannot_be_answered, 488, "", "failed", "No codec in common"),
         Row(no_codec, 488, "", "failed", "No codec in common"),
         Row(garbage_offer, 488, "", "failed", "Not Acceptable Here"),
         Row(callee_takes_no_codec, 488, "", "failed", "No codec in common"),

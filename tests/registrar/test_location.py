@@ -122,7 +122,13 @@ class ConnectionTests(ExchangeCase):
         After the last binding over a connection was removed, nobody waits for its end any more.
         """
         desk = self.phone("1001", kind=StreamPhone)
+        flow: Any = self.exchange.location.bindings("1001")[0].flow
+        for _ in range(3):
+            # A refresh does not wait for it twice.
+            desk.register()
+            self.assertEqual(len(flow.waiting), 1)
         desk.register(expires=0)
+        self.assertEqual(flow.waiting, [])
         desk.close()
         self.assertEqual(self.logged("is unreachable"), [])
 
