@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from pbx.media.ports import PortsExhausted
 from pbx.media.srtp import answered_key, offered_keys
-from pbx.sdp.audio import PLAIN_PROFILES, PROFILES, Audio, audio_of
+from pbx.sdp.audio import PLAIN_PROFILES, PROFILES, SECURE_PROFILES, Audio, audio_of
 from pbx.sdp.mapping import Agreed, agreed, codec_of
 from pbx.sdp.offer_answer import Local, answered_direction, make_answer, make_offer, revised
 from pbx.sdp.session import SDPError, SessionDescription
@@ -41,6 +41,7 @@ class LegAudio:
 
     Attributes:
         session: The RTP session.
+        keys_allowed: Whether SRTP keys may be given and taken.
         formats: What both sides agreed on, ``None`` before that.
         remote: The peer's last description of its audio.
         offered_formats: The formats of the peer's offer that waits for our answer.
@@ -58,7 +59,7 @@ class LegAudio:
                 "{call_id}: no socket for media at {host}: {error}", call_id=call_id, host=flow.local[0], error=error
             )
             raise PortsExhausted(str(error)) from error
-        self._keys_allowed = srtp_in_clear or flow.transport == "TLS"
+        self.keys_allowed = srtp_in_clear or flow.transport == "TLS"
         self._session_id = secrets.randbits(31)
         self._local: SessionDescription | None = None
         self._local_formats: tuple[Format, ...] = ()
@@ -102,7 +103,7 @@ class LegAudio:
         """
         Describe what we offer, with keys where the transport hides them.
         """
-        if not self._local_cryptos and self._keys_allowed:
+        if not self._local_cryptos and self.keys_allowed:
             self._local_cryptos = offered_keys()
         self._local_formats = tuple(formats)
         self._direction = "sendrecv"
@@ -110,7 +111,7 @@ class LegAudio:
         return self._write(
             make_offer(
                 self._place, formats, session_id=self._session_id, version=1, profile=profile,
-                cryptos=self._local_cryptos if self._keys_allowed else (), previous=self._local,
+                cryptos=self._local_cryptos if self.keys_allowed else (), previous=self._local,
             )
         )
 
@@ -125,6 +126,9 @@ class LegAudio:
         formats = agreed(self._local_formats, audio.formats)
         if codec_of(formats.send) is None:
             raise ProtocolError(488, "No codec in common")
+        if audio.profile in SECURE_PROFILES and self._chosen(audio, self._local_cryptos) is None:
+            # RFC 4568 5.1.3: without a key it would be sound in the clear under a name that promises more.
+            raise ProtocolError(488, "No SRTP suite in common")
         self.formats = formats
         self.remote = audio
         self._configure(self._local_cryptos if audio.cryptos else ())
@@ -139,7 +143,7 @@ class LegAudio:
             ProtocolError: 488 when there is no audio in it that can be served.
         """
         description, audio = self._read(sdp)
-        if audio.profile in ("RTP/SAVP", "RTP/SAVPF") and not answered_key(audio.cryptos):
+        if audio.profile in SECURE_PROFILES and not answered_key(audio.cryptos):
             raise ProtocolError(488, "No SRTP suite in common")
         self._pending = description
         self.remote = audio
@@ -159,7 +163,7 @@ class LegAudio:
         self._pending = None
         self._direction = answered_direction(audio, wanted)
         keys: tuple[Crypto, ...] = ()
-        if self._keys_allowed and audio.cryptos:
+        if self.keys_allowed and audio.cryptos:
             keys = self._same_key(audio) or answered_key(audio.cryptos)
         self._local_formats = tuple(formats)
         self._local_cryptos = keys
@@ -196,11 +200,11 @@ class LegAudio:
     def _read(self, sdp: bytes) -> tuple[SessionDescription, Audio]:
         try:
             description = SessionDescription.parse(sdp)
-            audio = audio_of(description, PROFILES if self._keys_allowed else PLAIN_PROFILES)
+            audio = audio_of(description, PROFILES if self.keys_allowed else PLAIN_PROFILES)
         except SDPError as error:
             raise ProtocolError(488, "Not Acceptable Here") from error
         if audio is None:
-            secured = not self._keys_allowed and audio_of(description, PROFILES) is not None
+            secured = not self.keys_allowed and audio_of(description, PROFILES) is not None
             raise ProtocolError(488, "SRTP keys need TLS" if secured else "No audio")
         return description, audio
 
@@ -210,6 +214,16 @@ class LegAudio:
                 and own.suite == theirs.suite]
         return tuple(kept[:1])
 
+    @staticmethod
+    def _chosen(remote: Audio, keys: Sequence[Crypto]) -> Crypto | None:
+        """
+        Our key that the peer has one for, by tag and suite (RFC 4568 5.1.3).
+        """
+        if not keys or not remote.cryptos:
+            return None
+        theirs = {(crypto.tag, crypto.suite) for crypto in remote.cryptos}
+        return next((key for key in keys if (key.tag, key.suite) in theirs), None)
+
     def _write(self, description: SessionDescription) -> bytes:
         self._local = revised(self._local, description)
         return self._local.to_bytes()
@@ -218,9 +232,10 @@ class LegAudio:
         formats, remote = self.formats, self.remote
         if formats is None or remote is None or self.closed is not None:
             return
-        theirs = next((c for c in remote.cryptos if keys and c.suite in {k.suite for k in keys}
-                       and c.tag in {k.tag for k in keys}), None)
-        ours = next((k for k in keys if theirs is not None and k.tag == theirs.tag), None)
+        ours = self._chosen(remote, keys)
+        theirs = None
+        if ours is not None:
+            theirs = next(c for c in remote.cryptos if (c.tag, c.suite) == (ours.tag, ours.suite))
         self.session.configure(
             remote,
             formats.send,

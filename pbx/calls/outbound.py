@@ -140,6 +140,13 @@ class OutboundLeg(Leg):
         self._outgoing = OutgoingInvite(core, request, self.flow, contact, self)
         self._outgoing.start()
 
+    @property
+    def takes_keys(self) -> bool:
+        """
+        Whether SRTP keys may be given to this phone.
+        """
+        return self.audio is not None and self.audio.keys_allowed
+
     def cancel(self, status: int, text: str) -> None:
         """
         Stop ringing; the reason goes along, so that a call taken elsewhere is not shown as missed (RFC 3326).

@@ -182,7 +182,7 @@ class Attempt:
             return
         self._legs.remove(leg)
         binding = self._bindings.pop(leg)
-        if status == 488 and leg.flow.transport == "TLS" and binding.contact not in self._secured:
+        if status == 488 and leg.takes_keys and binding.contact not in self._secured:
             # A phone that insists on SRTP refuses RTP/AVP even with keys in it (RFC 4568 has no way to offer both).
             self._secured.add(binding.contact)
             self._ring(binding, "RTP/SAVP")
