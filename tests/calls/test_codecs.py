@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import re
 
+import attrs
+
 from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.exchange import ADDRESS
 from tests.calls.phone import EVENTS, PCMA, PCMU
@@ -150,8 +152,10 @@ class CodecTests(ExchangeCase):
         """
         Our INVITE for a caller with a dozen formats and long names stays in one datagram of 1,300 bytes.
         """
-        extension = self.exchange.directory.extension("1001")
-        assert extension is not None
+        for number in ("1001", "1002"):
+            extension = self.exchange.directory.extension(number)
+            assert extension is not None
+            self.exchange.directory.put(attrs.evolve(extension, name="Annabelle-Clementine Wolfeschlegelsteinhausen"))
         dozen = [(n, f"codec-{n}/{8000 * (1 + n % 2)}") for n in range(96, 108)]
         anna, bert = self.phone("1001"), self.phone("1002")
         for formats in ((PCMU, PCMA, EVENTS), (*dozen, PCMU, PCMA, EVENTS)):

@@ -217,6 +217,33 @@ def wall_clock_moved_on(case: ExchangeCase) -> int | None:
     return wall_clock_moved(case, 1)
 
 
+def suspended_machine(case: ExchangeCase) -> int | None:
+    """
+    The machine sleeps for two minutes in a call: phones that are still there talk on.
+    """
+    anna, bert = case.pair()
+    talk = Conversation(anna, bert)
+    talk.speak(10)
+    case.network.clock.rightNow += 120
+    case.network.advance(40)
+    case.assertEqual(case.exchange.records, [])
+    case.assertEqual(talk.speak(10, first=50), (10, 10))
+    return talk.hang_up(anna).status
+
+
+def suspended_machine_alone(case: ExchangeCase) -> int | None:
+    """
+    The machine sleeps for two minutes, and a phone has gone meanwhile: the call does not stay behind.
+    """
+    anna, bert = case.pair()
+    talk = Conversation(anna, bert)
+    talk.speak(10)
+    bert.hang_silent()
+    case.network.clock.rightNow += 120
+    case.network.advance(32)
+    return None if len(anna.requests("BYE")) == 1 else 0
+
+
 def lossy_network(case: ExchangeCase) -> int | None:
     """
     A call over a network that loses a fifth of all datagrams, doubles some and lets them overtake each other.
@@ -270,5 +297,7 @@ class NetworkTable(TableCase):
         Row(connection_of_the_callee_lost_before, 480, "", "failed", "Not registered"),
         Row(wall_clock_moved_back, 200, "", "answered", "Normal call clearing"),
         Row(wall_clock_moved_on, 200, "", "answered", "Normal call clearing"),
+        Row(suspended_machine, 200, "", "answered", "Normal call clearing"),
+        Row(suspended_machine_alone, None, "media lost from 1002", "answered", "media lost"),
         Row(lossy_network, 200, "", "answered", "Normal call clearing", 64.5),
     )
