@@ -91,7 +91,7 @@ class Leg:
             raise self.answer
 
     def cancelled(self, text: str, status: int = 487) -> None:
-        self.heard.append(("cancelled", text))
+        self.heard.append(("cancelled", text, status))
 
     def ringing(self, response: Response, sdp: bytes | None) -> None:
         self.heard.append(("ringing", response.status, sdp))

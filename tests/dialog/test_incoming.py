@@ -171,7 +171,7 @@ class AnswerTests(StageCase):
             self.flow.take()
             self.cancel(*headers)
             self.assertEqual(self.short(), [200, 487])
-            self.assertEqual(self.leg.take(), [("cancelled", text)])
+            self.assertEqual(self.leg.take(), [("cancelled", text, 487)])
             self.cancel()
             self.assertEqual((self.short(), self.leg.take()), ([200], []))
 
@@ -182,7 +182,7 @@ class AnswerTests(StageCase):
         self.invited().provisional(180)
         self.flow.take()
         self.assertEqual(self.within_early("BYE").status, 200)
-        self.assertEqual(self.leg.take(), [("cancelled", "BYE before the answer")])
+        self.assertEqual(self.leg.take(), [("cancelled", "BYE before the answer", 487)])
 
     def test_early_requests(self) -> None:
         """
@@ -266,7 +266,7 @@ class ReliableTests(StageCase):
         """
         self.early(ANSWER)
         self.stage.wait(33)
-        self.assertEqual(self.leg.take(), [("cancelled", "No PRACK")])
+        self.assertEqual(self.leg.take(), [("cancelled", "No PRACK", 504)])
         self.assertIn(504, self.short())
 
     def test_no_prack_after_accept(self) -> None:

@@ -186,7 +186,7 @@ class ChecksTests(StageCase):
         self.stage.owner.serve = serve
         self.assertEqual(self.ask("INVITE", body=OFFER).status, 500)
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
-        self.assertEqual(self.leg.take(), [("cancelled", "Server Internal Error")])
+        self.assertEqual(self.leg.take(), [("cancelled", "Server Internal Error", 500)])
         self.assertEqual(self.core.invites, {})
 
 
