@@ -12,7 +12,7 @@ from twisted.logger import Logger
 from pbx.media.ports import PortsExhausted
 from pbx.media.srtp import answered_key, offered_keys
 from pbx.sdp.audio import PLAIN_PROFILES, PROFILES, SECURE_PROFILES, Audio, audio_of
-from pbx.sdp.mapping import Agreed, agreed, codec_of
+from pbx.sdp.mapping import Agreed, agreed, codec_of, renumbered
 from pbx.sdp.offer_answer import Local, answered_direction, make_answer, make_offer, revised
 from pbx.sdp.session import SDPError, SessionDescription
 from pbx.sip.message import ProtocolError
@@ -65,6 +65,7 @@ class LegAudio:
         self._local_formats: tuple[Format, ...] = ()
         self._local_cryptos: tuple[Crypto, ...] = ()
         self._direction = "sendrecv"
+        self._before: tuple[SessionDescription | None, tuple[Format, ...], str, bool] | None = None
         self._pending: SessionDescription | None = None
         self._place = Local(self.session.host, self.session.port)
         # Answered where it is offered (RFC 5761 5.1.1); not offered, since it gains nothing between two open ports.
@@ -175,6 +176,23 @@ class LegAudio:
         self._mux = True
         self._configure(keys)
         return self._write(answer)
+
+    def offer_again(self, formats: Sequence[Format]) -> bytes:
+        """
+        Describe what we offer in a session that is up, in the formats' order; :meth:`withdraw` takes it back.
+        """
+        self._before = (self._local, self._local_formats, self._direction, self._mux)
+        remote = self.remote
+        used = self._local_formats if remote is None else (*self._local_formats, *remote.formats)
+        profile = "RTP/AVP" if remote is None else remote.profile
+        return self.offer(renumbered(formats, used), profile=profile)
+
+    def withdraw(self) -> None:
+        """
+        Our new offer was refused: what was agreed before holds (RFC 3261 14.1).
+        """
+        if self._before is not None:
+            (self._local, self._local_formats, self._direction, self._mux), self._before = self._before, None
 
     def repeat(self) -> bytes:
         """

@@ -15,7 +15,9 @@ from pbx.calls.inbound import ICallerOwner, InboundLeg
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import ICalleeOwner, OutboundLeg
 from pbx.calls.routing import Attempt, IAttemptUser
+from pbx.dialog.user import OfferRefused
 from pbx.media.bridge import Bridge
+from pbx.sdp.mapping import DECODABLE, onward
 from pbx.sip.address import NameAddr
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -202,6 +204,13 @@ class Call:
         """
         return self.inbound.state.value
 
+    @property
+    def state_of_media(self) -> str | None:
+        """
+        What the bridge does with the packets, ``None`` where there is no bridge.
+        """
+        return None if self.bridge is None else self.bridge.state
+
     # IAttemptUser
 
     def attempt_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
@@ -280,7 +289,10 @@ class Call:
         """
         if self.bridge is None:
             if self.outbound is not None and self.inbound.state is LegState.UP:
+                # The caller has answered our late offer, perhaps with another codec than the callee's.
                 self._join(self.outbound)
+                if self.state_of_media == "transcode":
+                    self._tools.tasks.start(self._align(self.outbound), "offer a codec in common")
             return
         self._regard_hold(leg)
 
@@ -333,6 +345,20 @@ class Call:
         self.inbound.hang_up(cause, text)
         if self.outbound is not None:
             self.outbound.hang_up(cause, text)
+
+    async def _align(self, leg: OutboundLeg) -> None:
+        """
+        Offer the callee the caller's codec; it may keep its own, and is converted for then.
+        """
+        audio, session = leg.audio, leg.session
+        if audio is None or session is None or session.busy:
+            return
+        try:
+            offer = audio.offer_again(onward(self.inbound.agreed.send, also=DECODABLE))
+            audio.answered(await session.offer(offer))
+        except (OfferRefused, ProtocolError) as refusal:
+            audio.withdraw()
+            self.log.info("{call_id}: {party} keeps its codec: {why}", call_id=self.id, party=leg.party, why=refusal)
 
     async def _probe(self, leg: Leg) -> None:
         try:
