@@ -7,7 +7,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from tests.calls.case import Conversation, ExchangeCase
-from tests.calls.phone import Phone
+from tests.calls.phone import PCMA, PCMU, Phone
 from tests.calls.table import Row, TableCase
 
 
@@ -120,6 +120,54 @@ def late_offer(case: ExchangeCase) -> int | None:
     return talk.hang_up(anna).status
 
 
+def late_offer_in_another_codec(case: ExchangeCase) -> int | None:
+    """
+    The ACK's answer takes another codec than the callee did: the callee is offered that one, and nothing is converted.
+    """
+    anna, bert = case.pair()
+    bert.on_request = lambda request: (
+        bert.answer(request, 200, body=bert.sdp(formats=(PCMU,), version=2)) and None
+        if request.method == "INVITE" and request.to_tag else None
+    )
+    talk = Conversation(
+        anna, bert, body=b"", answer=bert.sdp(formats=(PCMA,)), acknowledge=anna.sdp(formats=(PCMU,))
+    )
+    case.network.advance(0.01)
+    (_, again) = bert.requests("INVITE")
+    case.assertIn(b"RTP/AVP 0 8", again.body)
+    case.assertEqual(anna.requests("INVITE"), [])
+    case.assertEqual(talk.speak(10), (10, 10))
+    (shown,) = case.exchange.switchboard.list()
+    case.assertEqual((shown["media_path"], [leg["codec"] for leg in shown["legs"]]), ("relay", ["PCMU", "PCMU"]))
+    return talk.hang_up(anna).status
+
+
+def late_offer_and_no_codec_in_common(case: ExchangeCase) -> int | None:
+    """
+    The callee refuses that offer, and is converted for.
+    """
+    anna, bert = case.pair()
+    bert.on_request = lambda request: (
+        bert.answer(request, 488) and None if request.method == "INVITE" and request.to_tag else None
+    )
+    talk = Conversation(
+        anna, bert, body=b"", answer=bert.sdp(formats=(PCMA,)), acknowledge=anna.sdp(formats=(PCMU,))
+    )
+    case.network.advance(0.01)
+    for n in range(5):
+        anna.speak(talk.answer.body, 1, first=n, payload=b"\xff" * 160, ssrc=11)
+        bert.speak(talk.rung.body, 1, first=n, payload_type=8, payload=b"\xd5" * 160, ssrc=12)
+    # The silence of A-law is the smallest step of the other law.
+    case.assertEqual([packet[12:14] for packet in (anna.media[-1], bert.media[-1])], [b"\xfe\xfe", b"\xd5\xd5"])
+    (shown,) = case.exchange.switchboard.list()
+    case.assertEqual((shown["media_path"], [leg["codec"] for leg in shown["legs"]]), ("transcode", ["PCMU", "PCMA"]))
+    # What was offered in vain is forgotten: a re-INVITE gets the description that stood before.
+    bert.on_request = None
+    response = talk.ask(bert, "INVITE", bert.sdp(formats=(PCMA,)))
+    case.assertIn(b"RTP/AVP 8\r\n", response.body)
+    return talk.hang_up(anna).status
+
+
 def late_offer_without_answer(case: ExchangeCase) -> int | None:
     """
     The ACK brings no answer to it: the call ends for both.
@@ -172,6 +220,8 @@ class MediaTable(TableCase):
         Row(silent_but_there, 200, "", "answered", "Normal call clearing"),
         Row(silent_and_refusing, 200, "", "answered", "Normal call clearing"),
         Row(late_offer, 200, "", "answered", "Normal call clearing"),
+        Row(late_offer_in_another_codec, 200, "", "answered", "Normal call clearing"),
+        Row(late_offer_and_no_codec_in_common, 200, "", "answered", "Normal call clearing"),
         Row(late_offer_without_answer, 200, "", "answered", "Not Acceptable Here"),
         Row(late_offer_with_useless_answer, 200, "", "answered", "No codec in common"),
         Row(reinvite_without_offer, 200, "", "answered", "Normal call clearing"),
