@@ -19,7 +19,7 @@ from pbx.dialog.useragent import UNHEEDED
 from pbx.sip.grammar import number
 from pbx.sip.message import ProtocolError
 from pbx.sip.multipart import sdp_of
-from pbx.sip.reasons import reason_header
+from pbx.sip.reasons import cause_of_status, reason_header
 from pbx.transaction.user import IClientUser
 
 if TYPE_CHECKING:
@@ -219,7 +219,15 @@ class OutgoingInvite:
         self._end()
         interval = self._core.settings.session_expires
         session.timer.start(session_timer.answered_by(response, interval), we_asked=True)
-        self._user.answered(session, response, _description(response))
+        try:
+            self._user.answered(session, response, _description(response))
+        except ProtocolError as error:
+            session.hang_up((("Reason", reason_header(cause_of_status(error.status), error.reason)),))
+            self._user.failed(error.status, error.reason, None)
+        except Exception:
+            # Nobody else would end a call that its owner could not take.
+            session.hang_up()
+            raise
 
     def _confirmed(self, tag: str, dialog: Dialog) -> Session:
         session = self._early.pop(tag, None)

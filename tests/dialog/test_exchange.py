@@ -66,6 +66,18 @@ class ExchangeTests(StageCase):
         self.assertEqual(self.session.dialog.remote_target, "sip:1002@192.0.2.2:5060")
         self.end()
 
+    def test_leaves_no_timer(self) -> None:
+        """
+        A re-INVITE that is answered leaves no timer of its own.
+        """
+        self.answered()
+        before = len(self.stage.clock.getDelayedCalls())
+        done = self.session.exchange("INVITE", (), OFFER)
+        self.respond(200, to=self.took()[0], body=ANSWER)
+        self.successResultOf(done)
+        self.assertEqual(len(self.stage.clock.getDelayedCalls()), before)
+        self.end()
+
     def test_timeout(self) -> None:
         """
         Whoever can't wait so long says so.

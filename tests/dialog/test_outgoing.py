@@ -10,7 +10,7 @@ from pbx.dialog.outgoing import MOST_EARLY_DIALOGS, IOutgoingUser
 from pbx.dialog.user import State
 from pbx.sip.message import Request
 from pbx.transaction.user import IClientUser
-from tests.dialog.stage import ANSWER, OFFER, SDP, Leg, StageCase
+from tests.dialog.stage import ANSWER, OFFER, SDP, Leg, StageCase, refusal
 from tests.transaction.link import Wire
 
 RELIABLE = (("Require", "100rel"),)
@@ -178,6 +178,18 @@ class CancelTests(StageCase):
         self.respond(200, body=ANSWER)
         self.assertEqual(self.short(), ["ACK", "BYE"])
 
+    def test_late_ringing(self) -> None:
+        """
+        The 64*T1 count from when we gave up, not from when the CANCEL could be sent.
+        """
+        self.inviting().cancel()
+        self.stage.wait(3)
+        self.respond(180)
+        self.stage.wait(28.8)
+        self.assertEqual(self.leg.take(), [])
+        self.stage.wait(0.4)
+        self.assertEqual(self.leg.take(), [("failed", 487, "Cancelled")])
+
     def test_never_heard_of(self) -> None:
         """
         A peer that says nothing at all after we gave up is cancelled, not unreachable.
@@ -185,6 +197,38 @@ class CancelTests(StageCase):
         self.inviting().cancel()
         self.stage.wait(40)
         self.assertEqual(self.leg.take(), [("failed", 487, "Cancelled")])
+
+
+class OwnerTests(StageCase):
+    """
+    Owners that can't take the answer.
+    """
+
+    def answer_raises(self, error: Exception) -> None:
+        """
+        An answer whose owner fails.
+        """
+        def broken(*args: object) -> None:
+            raise error
+
+        self.leg.answered = broken  # type: ignore[method-assign]
+        self.inviting()
+        self.respond(200, body=ANSWER)
+        self.assertEqual(self.short(), ["ACK", "BYE"])
+
+    def test_refused_answer(self) -> None:
+        """
+        An answer that the owner refuses is ended with BYE, and has failed.
+        """
+        self.answer_raises(refusal(488))
+        self.assertEqual(self.leg.take(), [("failed", 488, "Not Acceptable Here")])
+
+    def test_failure(self) -> None:
+        """
+        Where the owner fails the call is not left up.
+        """
+        self.assertRaises(ZeroDivisionError, self.answer_raises, ZeroDivisionError())
+        self.assertEqual(self.short(), ["ACK", "BYE"])
 
 
 class ForkTests(StageCase):
@@ -214,6 +258,19 @@ class ForkTests(StageCase):
         self.assertEqual((self.leg.take(), list(self.core.dialogs)), ([], [("call-2", "ours-1", "b")]))
         assert self.leg.session is not None
         self.session = self.leg.session
+        self.end()
+
+    def test_sequence_goes_on(self) -> None:
+        """
+        What the peer counted in the early dialog holds in the confirmed one.
+        """
+        self.inviting()
+        self.respond(180)
+        self.session = next(iter(self.core.dialogs.values()))
+        self.assertEqual(self.within("INFO", cseq=50).status, 200)
+        self.respond(200, body=ANSWER)
+        self.assertEqual(self.within("INFO", cseq=49).status, 500)
+        self.cseq = 51
         self.end()
 
     def test_limits(self) -> None:
