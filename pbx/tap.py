@@ -8,7 +8,6 @@ import atexit
 import datetime as dt
 import gc
 import os
-import resource
 import secrets
 import signal
 import sys
@@ -30,9 +29,9 @@ from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
-from pbx.media.settings import MediaSettings
 from pbx.ops import settings as configuration
 from pbx.ops.banner import Facts, banner
+from pbx.ops.below import guard_settings, limit_of_calls, media_settings, transport_settings
 from pbx.ops.certificate import ForeignCertificateError, OwnCertificate
 from pbx.ops.lag import LoopLag
 from pbx.ops.lock import AlreadyRunningError, Lock
@@ -56,9 +55,8 @@ from pbx.transaction.layer import TransactionLayer
 from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
 from pbx.transport.doorstep import Doorstep
-from pbx.transport.guard import Guard, GuardSettings
+from pbx.transport.guard import Guard
 from pbx.transport.layer import ListenError, TransportLayer
-from pbx.transport.settings import TransportSettings
 from pbx.transport.tls import CertificateError, ServerCertificate
 from pbx.web.server import ServerError, WebServer
 from pbx.web.site import WebSite
@@ -70,12 +68,6 @@ if TYPE_CHECKING:
     from pbx.ops.settings import Settings
 
 T = TypeVar("T")
-
-FILES_KEPT = 500
-"""Open files that are not for media: SIP and web connections, the database, logs."""
-
-FILES_PER_CALL = 4
-"""RTP and RTCP of two legs."""
 
 VERSION = version("pbx")
 
@@ -433,57 +425,10 @@ class Exchange(Service):
                 self.log.failure("A part could not be stopped")
         self._undo_logging()
         self._lock.release()
+        # twistd would end the process by the signal that stopped it, and the last lines of the log were not written.
+        self.reactor._exitSignal = None
+        self.log.info("The exchange has stopped")
 
 
 def _coroutine(stop: Callable[[], Any]) -> Callable[[], Deferred[Any]]:
     return lambda: Deferred.fromCoroutine(stop())
-
-
-def limit_of_calls(settings: Settings) -> int:
-    """
-    Raise the limit on open files as far as it goes, and tell how many calls fit into it and into the RTP range.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft < hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    pairs = (settings.server.rtp_port_range_end - settings.server.rtp_port_range_start + 1) // 2
-    return max(1, min(pairs // 2, (hard - FILES_KEPT) // FILES_PER_CALL))
-
-
-def transport_settings(settings: Settings) -> TransportSettings:
-    """
-    What the transport layer needs of the configuration.
-    """
-    server = settings.server
-    return TransportSettings(
-        sip_hosts=settings.sip_hosts,
-        sip_port=server.sip_port,
-        tls_port=server.sip_tls_port,
-        external_ip=server.external_ip,
-        local_networks=tuple(server.local_networks),
-    )
-
-
-def media_settings(settings: Settings) -> MediaSettings:
-    """
-    What the media need of the configuration.
-    """
-    return MediaSettings(
-        port_range_start=settings.server.rtp_port_range_start,
-        port_range_end=settings.server.rtp_port_range_end,
-        latch=settings.media.latch,
-        silence_timeout=settings.media.silence_timeout,
-    )
-
-
-def guard_settings(settings: Settings) -> GuardSettings:
-    """
-    What the guard needs of the configuration.
-    """
-    security = settings.security
-    return GuardSettings(
-        allow=tuple(security.allow),
-        failures=security.failures_before_block,
-        window=security.failure_window,
-        block_time=security.block_time,
-    )

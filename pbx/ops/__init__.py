@@ -1,6 +1,6 @@
 """
 What the operator touches: settings, logs, certificates, and the shell into the running process.
 
-In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``lock``, ``lines``, ``logs``,
-``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``.
+In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``below``, ``lock``, ``lines``,
+``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``.
 """

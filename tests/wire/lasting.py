@@ -112,7 +112,7 @@ class LastingExchange(Exchange):
         complaints = []
         if self.runs:
             status, seconds = self.end()
-            if status not in {0, -signal.SIGTERM} or seconds > 5:
+            if status != 0 or seconds > 5 or "The exchange has stopped" not in "".join(self.log()[-6:]):
                 complaints.append(f"it ended with {status} after {seconds:.1f} s:\n{self.said()}")
         if self._process is not None:
             complaints += self.troubles() + [f"still there: {words}" for words in self._left()]

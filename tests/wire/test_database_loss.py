@@ -147,7 +147,7 @@ class EmbeddedLossTests(LossTestCase):
         """
         await self.begin("1005", "1006")
         caller, callee = await self.agent("1005"), await self.agent("1006")
-        dialog, ann, bob = await self.talk(caller, callee)
+        _, ann, bob = await self.talk(caller, callee)
         control = self.exchange.postgres / "global" / "pg_control"
         control.rename(control.with_suffix(".away"))
         await deferToThread(kill_all, self.exchange.postgres)
@@ -156,10 +156,10 @@ class EmbeddedLossTests(LossTestCase):
         await self.check_api_without()
         await ann.hears(BOB)
         await bob.hears(ANN)
-        await caller.hang_up(dialog)
-        await eventually(self.waiting(2), 3, "two records waiting")
+        await eventually(self.waiting(1), 3, "a record waiting")
+        # The other call is ended by the stop, when it is late to write anything.
         status, seconds = await self.end()
-        self.assertIn(status, {0, -signal.SIGTERM})
+        self.assertEqual(status, 0)
         self.assertLess(seconds, 5)
         control.with_suffix(".away").rename(control)
         await self.start()
@@ -273,6 +273,6 @@ class ExternalLossTests(LossTestCase):
         await sleep(1.5)
         self.assertEqual(len(await self.logged("Waiting for the database")), 1)
         status, seconds = await self.end()
-        self.assertIn(status, {0, -signal.SIGTERM})
+        self.assertEqual(status, 0)
         self.assertLess(seconds, 5)
         await self.assertFailure(waited, RuntimeError)

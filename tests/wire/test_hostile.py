@@ -183,7 +183,7 @@ class HostileTests(LastingTestCase):
             await sleep(max(0, began + second + 1 - time.monotonic()))
         everyone = [*crowd, *slow, *alive, begun]
         self.assertEqual([one for one in everyone if self.is_closed(one)], [])
-        await sleep(began + 33 - time.monotonic())
+        await sleep(began + 31.5 - time.monotonic())
         self.assertEqual([one for one in everyone if not self.is_closed(one)], [])
         self.assertLessEqual(self.files(), before)
         self.assertLess(await self.call(other), 1)

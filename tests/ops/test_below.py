@@ -1,0 +1,69 @@
+"""
+Tests for :mod:`pbx.ops.below`.
+"""
+
+from __future__ import annotations
+
+import resource
+from pathlib import Path
+
+from twisted.trial.unittest import SynchronousTestCase
+
+from pbx.ops.below import FILES_KEPT, FILES_PER_CALL, guard_settings, limit_of_calls, media_settings, transport_settings
+from pbx.ops.settings import Settings, load
+
+TEXT = """
+server: {sip_host: ["192.0.2.1", "::1"], sip_port: 5070, sip_tls_port: null, rtp_port_range_start: 12000,
+         rtp_port_range_end: 12099}
+security: {allow: ["198.51.100.0/24"], failures_before_block: 3, failure_window: 60, block_time: 70}
+media: {silence_timeout: 20, latch: strict}
+"""
+
+
+class BelowTests(SynchronousTestCase):
+    """
+    The configuration as the floors below see it.
+    """
+
+    def settings(self) -> Settings:
+        """
+        A configuration with no default where it matters.
+        """
+        path = Path(self.mktemp())
+        path.write_text(TEXT)
+        return load(path, {}, Path(self.mktemp()))
+
+    def test_transport(self) -> None:
+        """
+        Addresses and ports; no TLS port when it is turned off.
+        """
+        settings = transport_settings(self.settings())
+        self.assertEqual(settings.sip_hosts, ("192.0.2.1", "::1"))
+        self.assertEqual((settings.sip_port, settings.tls_port, settings.external_ip), (5070, None, None))
+
+    def test_media(self) -> None:
+        """
+        The ports for audio, the latch, the patience with silence.
+        """
+        settings = media_settings(self.settings())
+        self.assertEqual((settings.port_range_start, settings.port_range_end), (12000, 12099))
+        self.assertEqual((settings.latch, settings.silence_timeout), ("strict", 20))
+
+    def test_guard(self) -> None:
+        """
+        Whom the guard lets in, and what it counts.
+        """
+        settings = guard_settings(self.settings())
+        self.assertEqual([str(network) for network in settings.allow], ["198.51.100.0/24"])
+        self.assertEqual((settings.failures, settings.window, settings.block_time), (3, 60, 70))
+
+    def test_limit(self) -> None:
+        """
+        A call takes two pairs of ports and four files, and the limit on files is raised as far as it goes.
+        """
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        self.assertEqual(limit_of_calls(self.settings()), 25)
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (hard, hard))
+        self.patch(resource, "getrlimit", lambda _: (FILES_KEPT + 3 * FILES_PER_CALL,) * 2)
+        self.assertEqual(limit_of_calls(self.settings()), 3)
