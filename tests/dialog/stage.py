@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
@@ -13,7 +14,7 @@ from zope.interface import implementer
 from pbx.dialog.incoming import IIncomingUser, IncomingInvite
 from pbx.dialog.outgoing import IOutgoingUser, OutgoingInvite
 from pbx.dialog.session import Session
-from pbx.dialog.user import Ending
+from pbx.dialog.user import Ending, OfferRefused
 from pbx.dialog.useragent import IUserAgentOwner, UserAgentCore, UserAgentSettings
 from pbx.sip.message import Headers, ProtocolError, Request, Response, response_to
 from pbx.sip.parser import parse
@@ -29,6 +30,7 @@ CONTACT = "<sip:pbx@192.0.2.1:5060>"
 PEER = "<sip:1002@192.0.2.2:5060>"
 OFFER = b"v=0 offer"
 ANSWER = b"v=0 answer"
+OTHER = b"v=0 another offer"
 SDP = ("Content-Type", "application/sdp")
 
 
@@ -398,6 +400,31 @@ class StageCase(SynchronousTestCase):
         The peer hangs up.
         """
         self.assertEqual(self.within("BYE").status, 200)
+
+
+class SessionCase(StageCase):
+    """
+    A session that is up, and offers of ours in it.
+    """
+
+    def offer(self, sdp: bytes = OTHER) -> Deferred[bytes]:
+        """
+        Make an offer.
+        """
+        return Deferred.fromCoroutine(self.session.offer(sdp))
+
+    def refused(self, offer: Deferred[bytes]) -> int:
+        """
+        The status that an offer was refused with.
+        """
+        status: int = self.failureResultOf(offer, OfferRefused).value.status
+        return status
+
+    def elsewhere(self) -> Wire:
+        """
+        A flow from another address.
+        """
+        return Wire(remote=("198.51.100.7", 5060))
 
 
 def refusal(status: int) -> ProtocolError:
