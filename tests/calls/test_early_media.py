@@ -49,6 +49,18 @@ class EarlyMediaTests(ExchangeCase):
         self.assertEqual(len(anna.media), 25)
         anna.send(anna.within("BYE", invite, answer, cseq=9))
 
+    def test_ringing_with_a_tone(self) -> None:
+        """
+        180 with SDP is passed on once, and a plain one after it tells nothing new.
+        """
+        anna, bert = self.pair()
+        anna.call("1002")
+        (rung,) = bert.requests("INVITE")
+        bert.reply(rung, 180, body=bert.sdp())
+        bert.reply(rung, 180)
+        self.assertEqual([(m.status, bool(m.body)) for m in provisionals(anna)], [(180, True)])
+        bert.reply(rung, 486)
+
     def test_codec_changes_between_early_media_and_answer(self) -> None:
         """
         The 200 names another codec than the 183 did: the caller's answer stands, and we convert.
