@@ -17,7 +17,7 @@ from pbx.calls.outbound import ICalleeOwner, OutboundLeg
 from pbx.calls.routing import Attempt, IAttemptUser
 from pbx.dialog.user import OfferRefused
 from pbx.media.bridge import Bridge
-from pbx.sdp.mapping import DECODABLE, onward
+from pbx.sdp.mapping import EVENTS, onward
 from pbx.sip.address import NameAddr
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -348,13 +348,13 @@ class Call:
 
     async def _align(self, leg: OutboundLeg) -> None:
         """
-        Offer the callee the caller's codec; it may keep its own, and is converted for then.
+        Offer the callee the caller's codec alone; where it has none but its own, that is converted as before.
         """
         audio, session = leg.audio, leg.session
         if audio is None or session is None or session.busy:
             return
         try:
-            offer = audio.offer_again(onward(self.inbound.agreed.send, also=DECODABLE))
+            offer = audio.offer_again(onward(self.inbound.agreed.send, also=(EVENTS,)))
             audio.answered(await session.offer(offer))
         except (OfferRefused, ProtocolError) as refusal:
             audio.withdraw()
