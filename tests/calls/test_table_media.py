@@ -134,7 +134,7 @@ def late_offer_in_another_codec(case: ExchangeCase) -> int | None:
     )
     case.network.advance(0.01)
     (_, again) = bert.requests("INVITE")
-    case.assertIn(b"RTP/AVP 0 8", again.body)
+    case.assertIn(b"RTP/AVP 0 101\r\n", again.body)
     case.assertEqual(anna.requests("INVITE"), [])
     case.assertEqual(talk.speak(10), (10, 10))
     (shown,) = case.exchange.switchboard.list()
