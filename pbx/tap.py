@@ -402,6 +402,9 @@ class Exchange(Service):
         """
         Service.stopService(self)
         self._ending = True
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            # Who presses Ctrl-C once more: it ends already, within seconds.
+            signal.signal(number, lambda *_: None)
         return Deferred.fromCoroutine(self._stop())
 
     async def _stop(self) -> None:

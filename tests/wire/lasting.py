@@ -189,7 +189,7 @@ class Server:
     """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._room = new_directory()
+        self._room = None if directory else new_directory()
         self.directory = directory or self._room / "postgres-18"
         self.dsn = f"postgresql://pbx@/pbx_system?host={self.directory}"
         self._child: Child | None = None
@@ -224,7 +224,8 @@ class Server:
         Leave nothing of it.
         """
         await self.stop(signal.SIGQUIT)
-        shutil.rmtree(self._room, ignore_errors=True)
+        if self._room is not None:
+            shutil.rmtree(self._room, ignore_errors=True)
 
     async def ask(self, sql: str) -> list[tuple[Any, ...]]:
         """

@@ -85,6 +85,7 @@ class StreamAgent(AddressedAgent):
             certificate: The one the exchange is to show over TLS, PEM.
         """
         self.kind = kind
+        self._sent: set[bytes] = set()
         self.closed: Deferred[None] = Deferred()
         endpoint: Any = HostnameEndpoint(reactor, self.server[0].strip("[]"), self.server[1])
         if kind == "tls":
@@ -103,8 +104,11 @@ class StreamAgent(AddressedAgent):
 
     def write(self, data: bytes, addr: object) -> None:
         """
-        Send a message; where to is settled.
+        Send a message; where to is settled. RFC 3261 17: nothing is repeated on a connection.
         """
+        if data in self._sent:
+            return
+        self._sent.add(data)
         self._stream.transport.write(data.replace(b"SIP/2.0/UDP", f"SIP/2.0/{self.kind.upper()}".encode(), 1))
 
     async def stop(self) -> None:
