@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 log = Logger()
 
+MOST_BREAKS = 3
+"""How often a request is sent again because the connection it was sent over has ended."""
+
 
 def send_ack(session: Session, cseq: int) -> None:
     """
@@ -52,10 +55,11 @@ class Bye:
     The wait for the answer to a BYE; until then a BYE of the peer that crossed it gets 200.
     """
 
-    __slots__ = ("_headers", "_session")
+    __slots__ = ("_breaks", "_headers", "_session")
 
     def __init__(self, session: Session, headers: Iterable[tuple[str, str]]) -> None:
         self._session = session
+        self._breaks = 0
         self._headers = headers
 
     def send(self) -> None:
@@ -82,9 +86,13 @@ class Bye:
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """
-        It could not be asked.
+        It could not be asked: again, for a connection may be known to have ended only when it is used.
         """
-        self._session.forget()
+        if self._breaks == MOST_BREAKS:
+            self._session.forget()
+            return
+        self._breaks += 1
+        self.send()
 
     def _send(self) -> None:
         dialog = self._session.dialog
@@ -112,7 +120,8 @@ class Exchange:
         done: Is given the final response, or 408 or 503 where none came, or 481 where the session ended before.
     """
 
-    __slots__ = ("_body", "_cseq", "_done", "_headers", "_method", "_patience", "_session", "_transaction")
+    __slots__ = ("_body", "_breaks", "_cseq", "_done", "_headers", "_method", "_patience", "_session", "_timeout",
+                 "_transaction")
 
     def __init__(
         self,
@@ -127,6 +136,8 @@ class Exchange:
         self._headers = headers
         self._body = body
         self._done: Deferred[Response | int] | None = done
+        self._breaks = 0
+        self._timeout: float | None = None
         self._cseq = 0
         self._transaction: ClientTransaction | None = None
         self._patience: IDelayedCall | None = None
@@ -145,10 +156,11 @@ class Exchange:
         Args:
             timeout: Seconds without any response after which none is expected any more.
         """
+        self._timeout = timeout
         if self._session.dialog.flow.closed:
-            self._session.core.tasks.start(self._start_elsewhere(timeout), "ask over a new connection")
+            self._session.core.tasks.start(self._start_elsewhere(), "ask over a new connection")
         else:
-            self._start(timeout)
+            self._start()
 
     def abandon(self) -> None:
         """
@@ -182,27 +194,32 @@ class Exchange:
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """
-        It could not be asked.
+        It could not be asked: again, for a connection may be known to have ended only when it is used.
         """
-        self._end(503)
+        if self._breaks == MOST_BREAKS or self._done is None:
+            self._end(503)
+            return
+        self._breaks += 1
+        self._rest()
+        self.start(self._timeout)
 
-    def _start(self, timeout: float | None) -> None:
+    def _start(self) -> None:
         core, dialog = self._session.core, self._session.dialog
         request = dialog.request(self._method, self._headers, self._body)
         self._cseq = dialog.local_cseq
-        self._transaction = core.transactions.request(request, dialog.flow, self, timeout)
+        self._transaction = core.transactions.request(request, dialog.flow, self, self._timeout)
         if self._method == "INVITE":
             # After a 1xx an INVITE has no timer of its own. No person decides about this one.
             self._patience = core.clock.callLater(core.timers.timeout, self._lose_patience)
 
-    async def _start_elsewhere(self, patience: float | None) -> None:
+    async def _start_elsewhere(self) -> None:
         try:
             await reopen(self._session.core, self._session.dialog)
         except FlowClosed:
             self._end(503)
         else:
             if self._done is not None:
-                self._start(patience)
+                self._start()
 
     def _lose_patience(self) -> None:
         self._patience = None
@@ -212,10 +229,13 @@ class Exchange:
         if self._transaction is not None and self._method == "INVITE":
             self._transaction.cancel()
 
-    def _end(self, result: Response | int) -> None:
+    def _rest(self) -> None:
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
+
+    def _end(self, result: Response | int) -> None:
+        self._rest()
         done, self._done = self._done, None
         if done is not None:
             self._session.exchange_ended(self)

@@ -10,6 +10,7 @@ from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.dialog import Dialog
 from pbx.dialog.reliable import ReliableProvisionals
+from pbx.dialog.reopening import repeat
 from pbx.dialog.session import SDP, Session
 from pbx.dialog.user import Ending, ISessionUser
 from pbx.dialog.useragent import ALLOW, contact_of, new_tag
@@ -237,8 +238,8 @@ class IncomingInvite:
         transaction = self._transaction
         transaction.respond(response)
         wait = Acknowledgement(
-            self._core.clock, self._core.timers, lambda: transaction.respond(response), session.ack_missing,
-            cseq=self.request.cseq.number,
+            self._core.clock, self._core.timers, lambda: repeat(self._core, session.dialog, transaction, response),
+            session.ack_missing, cseq=self.request.cseq.number,
         )
         session.confirmed(wait, answer_due=late)
         session.timer.start(self._agreement, we_asked=False)

@@ -1,9 +1,10 @@
 """
-A way to the peer of a dialog whose connection has ended (RFC 3261 18.1.1, 18.4).
+A way to the peer of a dialog whose connection has ended (RFC 3261 18.1.1, 18.2.2).
 """
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from pbx.transport.flow import FlowClosed
@@ -13,6 +14,8 @@ from pbx.transport.resolver import Target
 if TYPE_CHECKING:
     from pbx.dialog.dialog import Dialog
     from pbx.dialog.useragent import UserAgentCore
+    from pbx.sip.message import Response
+    from pbx.transaction.server_transaction import ServerTransaction
 
 
 async def reopen(core: UserAgentCore, dialog: Dialog) -> None:
@@ -31,3 +34,21 @@ async def reopen(core: UserAgentCore, dialog: Dialog) -> None:
     dialog.flow = await core.transactions.transport.open(
         Target(old.transport, hop.host, hop.port or DEFAULT_PORTS[old.transport])
     )
+
+
+def repeat(core: UserAgentCore, dialog: Dialog, transaction: ServerTransaction, response: Response) -> None:
+    """
+    Send a 2xx to INVITE once more: over a new connection, where that of its request has ended (RFC 3261 18.2.2).
+    """
+    if transaction.flow.closed:
+        core.tasks.start(_repeat_elsewhere(core, dialog, response), "answer over a new connection")
+    else:
+        transaction.respond(response)
+
+
+async def _repeat_elsewhere(core: UserAgentCore, dialog: Dialog, response: Response) -> None:
+    # Where there is no way, the wait for the ACK ends the session.
+    with contextlib.suppress(FlowClosed):
+        if dialog.flow.closed:
+            await reopen(core, dialog)
+        dialog.flow.send(response.to_bytes())

@@ -15,6 +15,7 @@ from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.exchange import Bye, Exchange
 from pbx.dialog.refresh import Refresher
+from pbx.dialog.reopening import repeat
 from pbx.dialog.session_timer import SessionTimer
 from pbx.dialog.user import GONE, Ending, ISessionUser, OfferRefused, State
 from pbx.dialog.useragent import ALLOW
@@ -324,8 +325,8 @@ class Session:
         transaction.respond(response)
         self._answer_due = offer is None
         self._acknowledgement = Acknowledgement(
-            self.core.clock, self.core.timers, lambda: transaction.respond(response), self.ack_missing,
-            cseq=request.cseq.number,
+            self.core.clock, self.core.timers, lambda: repeat(self.core, self.dialog, transaction, response),
+            self.ack_missing, cseq=request.cseq.number,
         )
 
     def _update_received(self, transaction: ServerTransaction, request: Request) -> None:

@@ -8,6 +8,7 @@ import secrets
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import DatagramProtocol
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -21,8 +22,10 @@ from pbx.tasks import Tasks
 from pbx.transaction.layer import TransactionLayer
 from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
+from pbx.transport.flow import Flow
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer
+from pbx.transport.resolver import Target
 from pbx.transport.settings import TransportSettings
 from pbx.transport.trace import NoTrace
 from tests.dialog.stage import SDP, Leg, Owner
@@ -176,12 +179,12 @@ class Agent(Owner):
         party.incoming.use(party)
         self.habit(party)
 
-    def call(self, address: str, headers: Iterable[tuple[str, str]] = ()) -> Party:
+    def call(self, address: str, headers: Iterable[tuple[str, str]] = (), flow: Flow | None = None) -> Party:
         """
-        Call somebody.
+        Call somebody, over UDP when nothing else is said.
         """
         party = Party(self)
-        flow = self.transport.udp_flow((address, 5060))
+        flow = flow or self.transport.udp_flow((address, 5060))
         contact = contact_of(flow, "me")
         made = Headers()
         for name, value in (
@@ -195,6 +198,16 @@ class Agent(Owner):
         party.outgoing = OutgoingInvite(self.core, request, flow, contact, party)
         party.outgoing.start()
         return party
+
+    def connect(self, address: str) -> Flow:
+        """
+        A connection to somebody.
+        """
+        found = Deferred.fromCoroutine(self.transport.open(Target("TCP", address, 5060)))
+        self.network.advance(1)
+        flow = found.result
+        assert isinstance(flow, Flow)
+        return flow
 
     def left(self) -> dict[str, int]:
         """
@@ -329,12 +342,23 @@ class PairCase(SynchronousTestCase):
         self.wait(140)
         self.assertEqual(set(self.states()) - {"over"}, set())
         self.assertEqual([agent.left() for agent in self.agents], [{}] * len(self.agents))
-        self.assertLessEqual(len(self.network.clock.getDelayedCalls()), self.idle)
+        self.break_connections()
+        self.wait(1)
+        calls = self.network.clock.getDelayedCalls()
+        self.assertLessEqual(len(calls), self.idle, calls)
         for agent in self.agents:
             agent.layer.stop()
             agent.transport.stop()
         self.wait(1)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
+
+    def break_connections(self) -> None:
+        """
+        Reset all connections.
+        """
+        for agent in self.agents:
+            for stream in list(self.network.reactor(agent.address).streams):
+                stream.abortConnection()
 
     def run_seeds(self, scenario: Callable[[Random], None], seeds: int | None = None, **options: Any) -> None:
         """

@@ -276,6 +276,38 @@ class DialogTests(PairCase):
         self.run_seeds(scenario, 5)
 
 
+class ConnectionTests(PairCase):
+    """
+    Calls over TCP whose connection breaks.
+    """
+
+    def test_broken_connection(self) -> None:
+        """
+        Offers, refreshes and BYEs of either side find the other over a new connection.
+        """
+        def scenario(chance: Random) -> None:
+            self.bert.habit = Party.accept
+            near = self.anna.call(BERT, flow=self.anna.connect(BERT))
+            self.wait(1)
+            far = self.bert.parties[0]
+            for _ in range(4):
+                if chance.random() < 0.7:
+                    self.break_connections()
+                self.wait(chance.choice((0, 0.01, 1, 950)))
+                chance.choice((near, far)).reoffer()
+                self.wait(chance.choice((0.05, 1, 20)))
+            self.wait(70)
+            self.agree(near, far)
+            self.assertEqual(near.state, "up", near.heard + far.heard)
+            self.break_connections()
+            self.wait(0.1)
+            chance.choice((near, far)).hang_up()
+            self.wait(5)
+            self.assertEqual((near.state, far.state), ("over", "over"))
+
+        self.run_seeds(scenario, 40, loss=0.0)
+
+
 class RefreshTests(PairCase):
     """
     Calls that last for hours.

@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
-from pbx.dialog.exchange import Bye, Exchange
+from pbx.dialog.exchange import MOST_BREAKS, Bye, Exchange
 from pbx.dialog.user import OfferRefused, State
 from pbx.transaction.user import IClientUser
 from pbx.transport.resolver import Target
@@ -207,6 +207,70 @@ class ClosedFlowTests(StageCase):
             self.session.hang_up()
             if reachable:
                 self.respond(200, to=self.flow.take()[0])
+
+    def test_broken_under_way(self) -> None:
+        """
+        A request whose connection breaks before the answer is sent again, with the next CSeq, but not for ever.
+        """
+        self.accepted(contact="<sip:1002@192.0.2.2:5062>")
+        self.flow.take()
+        for method in ("UPDATE", "INVITE", "BYE"):
+            if method == "BYE":
+                self.session.hang_up()
+            else:
+                done = self.session.exchange(method)
+            (first,) = self.flow.take()
+            self.flow.close()
+            self.flow = self.stage.opened[-1][1]
+            (again,) = self.flow.take()
+            self.assertEqual((again.method, again.cseq.number), (method, first.cseq.number + 1))
+            self.respond(200, to=again)
+            if method != "BYE":
+                self.assertEqual(self.successResultOf(done).status, 200)
+            self.flow.take()
+        self.assertEqual(self.core.dialogs, {})
+
+    def test_broken_again_and_again(self) -> None:
+        """
+        A peer whose connections all break is given up.
+        """
+        for method in ("UPDATE", "BYE"):
+            self.flow = Wire(transport="TCP")
+            self.accepted(contact="<sip:1002@192.0.2.2:5062>")
+            done = self.session.exchange(method) if method == "UPDATE" else self.session.hang_up()
+            flow = self.flow
+            for _ in range(1 + MOST_BREAKS):
+                flow.close()
+                flow = self.stage.opened[-1][1]
+            if isinstance(done, Deferred):
+                self.assertEqual(self.successResultOf(done), 503)
+                self.session.dialog.flow = self.flow = Wire(transport="TCP")
+                self.end()
+            self.assertEqual(self.core.dialogs, {})
+            self.assertEqual(len(self.stage.opened), MOST_BREAKS)
+            self.stage.opened.clear()
+
+    def test_answer_over_a_new_one(self) -> None:
+        """
+        A 200 that waits for its ACK goes over a new connection, if there can be one.
+        """
+        for reachable in (True, False):
+            self.stage.reachable = reachable
+            self.stage.opened.clear()
+            self.flow = Wire(transport="TCP")
+            self.accepted(acknowledge=False, contact="<sip:1002@192.0.2.2:5062>")
+            self.flow.close()
+            self.stage.wait(2)
+            if reachable:
+                _, wire = self.reopened()
+                self.assertEqual([m.status for m in wire.take()], [200, 200])
+                self.flow = wire
+                self.acknowledge()
+                self.end()
+            else:
+                self.stage.wait(32)
+                self.assertEqual(self.leg.take()[-1], ("ended", False, 102, "No ACK"))
+            self.leg.take()
 
     def test_ended_while_connecting(self) -> None:
         """
