@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.dialog import Dialog
+from pbx.dialog.offer import offer_of
 from pbx.dialog.reliable import ReliableProvisionals
 from pbx.dialog.reopening import repeat
 from pbx.dialog.session import SDP, Session
@@ -54,9 +55,7 @@ class IncomingInvite:
         self, core: UserAgentCore, transaction: ServerTransaction, request: Request, contact_user: str
     ) -> None:
         self.request = request
-        self.offer = sdp_of(request)
-        if self.offer is None and request.body and not request.content_type.startswith("multipart/"):
-            raise ProtocolError(415, "Unsupported Media Type")
+        self.offer = offer_of(request)
         settings = core.settings
         self._agreement = session_timer.answer_to(request, settings.session_expires, settings.min_se)
         self._core = core

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.exchange import Bye, Exchange
+from pbx.dialog.offer import offer_of
 from pbx.dialog.refresh import Refresher
 from pbx.dialog.reopening import repeat
 from pbx.dialog.session_timer import SessionTimer
@@ -468,16 +469,3 @@ class Session:
         waiting, self._waiting = self._waiting, []
         for turn in waiting:
             turn.callback(None)
-
-
-def offer_of(request: Request) -> bytes | None:
-    """
-    The offer in a request within a dialog, if it has one.
-
-    Raises:
-        ProtocolError: 415 for a body that is no description (RFC 3261 8.2.3).
-    """
-    sdp = sdp_of(request)
-    if sdp is None and request.body and not request.content_type.startswith("multipart/"):
-        raise ProtocolError(415, "Unsupported Media Type")
-    return sdp

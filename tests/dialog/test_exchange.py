@@ -227,6 +227,7 @@ class ClosedFlowTests(StageCase):
             self.respond(200, to=again)
             if method != "BYE":
                 self.assertEqual(self.successResultOf(done).status, 200)
+            self.assertNotIn("patience", str(self.stage.clock.getDelayedCalls()))
             self.flow.take()
         self.assertEqual(self.core.dialogs, {})
 

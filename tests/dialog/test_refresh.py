@@ -157,6 +157,18 @@ class RefreshTests(StageCase):
         self.assertEqual((self.took(), self.session.state), ([], State.UP))
         self.end()
 
+    def test_peer_is_not_ready(self) -> None:
+        """
+        500 is what a peer says that is still busy with another request: it is asked again soon (RFC 3261 14.2).
+        """
+        self.answered(allow=UPDATE)
+        self.assertEqual(self.reply(500, self.due(), headers=(("Retry-After", "1"),)), [])
+        self.stage.wait(4.1)
+        request = self.took()[-1]
+        self.assertEqual(request.method, "UPDATE")
+        self.reply(200, request)
+        self.end()
+
     def test_ended_meanwhile(self) -> None:
         """
         A session that ends while it is refreshed is not refreshed any more.
