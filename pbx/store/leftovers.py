@@ -29,8 +29,8 @@ def clear(directory: Path, log: Callable[[str], object], *, patience: float = GO
     Make a database directory free for a new server. Waits: run it in a thread.
 
     Whoever calls this holds the lock that keeps a second exchange out, so a server that still runs here was left alone
-    by one that was killed. It is asked to end; its lock files are removed only when no process of it is left at all, as
-    a surviving backend beside a new server would ruin the data.
+    by one that was killed. It is asked to end, and made to if it does not; its lock files are removed only when no
+    process of it is left at all, as a surviving backend beside a new server would ruin the data.
 
     Args:
         directory: The database directory.
@@ -47,7 +47,8 @@ def clear(directory: Path, log: Callable[[str], object], *, patience: float = GO
     alone = processes(directory)
     if alone:
         log(f"A database server of an earlier run is still there (process {alone[0]}): it is asked to end")
-    for sent in (signal.SIGINT, signal.SIGQUIT):
+    # Killed as a last resort, all of them: the next start recovers, as after a power failure.
+    for sent in (signal.SIGINT, signal.SIGQUIT, signal.SIGKILL):
         for pid in alone:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, sent)
@@ -58,7 +59,7 @@ def clear(directory: Path, log: Callable[[str], object], *, patience: float = GO
     if alone:
         raise LeftoverServerError(
             f"A database server of an earlier run still holds {directory} (process {alone[0]}) and does not end. "
-            f"End it (kill -INT {alone[0]}), then start again."
+            "It waits for something in the kernel, most likely the disk: look there (dmesg), then start again."
         )
     # The socket's lock file as well: a process number in it may be alive again, or be a zombie that nobody collects.
     for path in (lock, *directory.glob(".s.PGSQL.*")):
