@@ -16,6 +16,7 @@ from twisted.logger import Logger
 
 from pbx.sip.error import ParseError
 from pbx.sip.parser import MAX_MESSAGE, is_keep_alive, parse
+from pbx.transport.batch import BatchedReader
 from pbx.transport.flow import Flow
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class UdpSocket(DatagramProtocol):
         self._naming = naming
         self._sendto: Callable[[bytes, tuple[str, int]], object] | None = None
         self._port: Any = None
+        self._reader: BatchedReader | None = None
         # Flows used of late, oldest first; and all that somebody still holds, so that a peer never has two.
         self._recent: OrderedDict[tuple[str, int], UdpFlow] = OrderedDict()
         self._held: WeakValueDictionary[tuple[str, int], UdpFlow] = WeakValueDictionary()
@@ -116,12 +118,16 @@ class UdpSocket(DatagramProtocol):
         if raw is not None:
             mark(raw, self._settings.dscp)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            self._reader = BatchedReader(reactor, self._port)
 
     def unbind(self) -> Deferred[None] | None:
         """
         Close the socket. What is sent until it is bound again is lost, as on a network that is down.
         """
         port, self._port, self._sendto = self._port, None, None
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
         if port is None:
             return None
         closed: Deferred[None] | None = port.stopListening()
@@ -171,6 +177,8 @@ class UdpSocket(DatagramProtocol):
         """
         A datagram came.
         """
+        if self._reader is not None:
+            self._reader.noted()
         reception = self._reception
         if not reception.guard.allowed(addr[0]):
             return

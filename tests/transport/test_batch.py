@@ -1,0 +1,161 @@
+"""
+Tests for :mod:`pbx.transport.batch`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.interfaces import IReadDescriptor
+from twisted.internet.task import Clock
+from twisted.trial.unittest import SynchronousTestCase
+from zope.interface.verify import verifyObject
+
+from pbx.transport.batch import BUSY, PAUSE, BatchedReader
+
+
+class Reactor(Clock):
+    """
+    A clock that knows its readers.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.readers: set[Any] = set()
+
+    def addReader(self, reader: Any) -> None:  # noqa: N802
+        """
+        Watch one.
+        """
+        self.readers.add(reader)
+
+    def removeReader(self, reader: Any) -> None:  # noqa: N802
+        """
+        Watch it no more.
+        """
+        self.readers.discard(reader)
+
+
+class Port:
+    """
+    A port with datagrams that wait.
+    """
+
+    connected = True
+
+    def __init__(self, reactor: Reactor) -> None:
+        self.waiting = 0
+        self.read = 0
+        self.looks = 0
+        self.reader: BatchedReader | None = None
+        reactor.addReader(self)
+        self._reactor = reactor
+
+    def fileno(self) -> int:
+        """
+        Some number.
+        """
+        return 7
+
+    def stopReading(self) -> None:  # noqa: N802
+        """
+        Read no more by itself.
+        """
+        self._reactor.removeReader(self)
+
+    def doRead(self) -> None:
+        """
+        Read all that waits.
+        """
+        self.looks += 1
+        for _ in range(self.waiting):
+            assert self.reader is not None
+            self.reader.noted()
+        self.read += self.waiting
+        self.waiting = 0
+
+
+class BatchedReaderTests(SynchronousTestCase):
+    """
+    A socket that is woken for, or looked at.
+    """
+
+    def setUp(self) -> None:
+        """
+        Watch a port.
+        """
+        self.reactor = Reactor()
+        self.reactor.advance(1)
+        self.port = Port(self.reactor)
+        self.reader = self.port.reader = BatchedReader(self.reactor, self.port)
+
+    def wake(self, datagrams: int = 1) -> None:
+        """
+        Let datagrams come; the reactor wakes its readers.
+        """
+        self.port.waiting += datagrams
+        for reader in list(self.reactor.readers):
+            reader.doRead()
+
+    def test_interface(self) -> None:
+        """
+        It is what a reactor watches, in the port's place.
+        """
+        self.assertTrue(verifyObject(IReadDescriptor, self.reader))
+        self.assertEqual(self.reactor.readers, {self.reader})
+        self.assertEqual(self.reader.fileno(), 7)
+
+    def test_a_quiet_socket_is_read_at_once(self) -> None:
+        """
+        A datagram now and then is read when it comes.
+        """
+        for _ in range(5):
+            self.wake()
+            self.reactor.advance(BUSY)
+        self.assertEqual(self.port.read, 5)
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_a_busy_socket_is_looked_at(self) -> None:
+        """
+        After two wake-ups in quick succession, what comes is read at the next look, all of it.
+        """
+        self.wake()
+        self.reactor.advance(BUSY / 2)
+        self.wake()
+        self.assertEqual(self.reactor.readers, set())
+        self.wake(5)
+        self.assertEqual(self.port.read, 2)
+        self.reactor.advance(PAUSE)
+        self.assertEqual(self.port.read, 7)
+        self.assertEqual(self.reactor.readers, set())
+
+    def test_it_becomes_quiet_again(self) -> None:
+        """
+        A look that finds nothing is the last one.
+        """
+        self.wake()
+        self.wake()
+        self.reactor.advance(PAUSE)
+        self.assertEqual(self.reactor.readers, {self.reader})
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.wake()
+        self.assertEqual(self.port.read, 3)
+
+    def test_a_port_closed_by_what_was_read(self) -> None:
+        """
+        A port that was closed meanwhile is neither watched nor looked at again.
+        """
+        self.wake()
+        self.port.connected = False
+        self.wake()
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
+
+    def test_stop(self) -> None:
+        """
+        Nothing is left, whether it was watched or looked at.
+        """
+        self.wake()
+        self.wake()
+        self.reader.stop()
+        self.assertEqual(self.reactor.readers, set())
+        self.assertEqual(self.reactor.getDelayedCalls(), [])
