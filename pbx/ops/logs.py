@@ -8,6 +8,7 @@ import atexit
 import logging
 import re
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.application.service import Service
@@ -67,6 +68,17 @@ def is_shown(event: LogEvent, least: NamedConstant) -> bool:
         return True
     namespace = str(event.get("log_namespace", ""))
     return not namespace.startswith(("twisted", "log_legacy", "stdlib", "treq", "klein"))
+
+
+def is_urgent(event: LogEvent) -> bool:
+    """
+    Whether an event becomes text at once, since it may hold a failure or somebody else's object that changes meanwhile.
+
+    What the exchange tells of calls and phones are numbers and texts: that can wait for the thread.
+    """
+    if (event.get("log_level") or LogLevel.info) >= LogLevel.warn or "log_failure" in event:
+        return True
+    return not str(event.get("log_namespace", "")).startswith("pbx.")
 
 
 def level_name(event: LogEvent) -> str:
@@ -151,8 +163,11 @@ class LogFile(Service):
             self._early.append(event)
         # The banner holds the one-time link: it is for whoever sits at the terminal.
         if is_shown(event, self.level) and not event.get("terminal"):
-            when = self._clock.text(event.get("log_time", 0.0))
-            self.lines.add(f"{when} - PBX - {level_name(event)} - {message(event)}\n")
+            self.lines.add(self._line(event) if is_urgent(event) else partial(self._line, event))
+
+    def _line(self, event: LogEvent) -> str:
+        when = self._clock.text(event.get("log_time", 0.0))
+        return f"{when} - PBX - {level_name(event)} - {message(event)}\n"
 
     def startService(self) -> None:
         """

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import atexit
 import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from twisted.logger import LogLevel, formatEvent
 
 from pbx.ops.lines import QueuedLines, Stream
-from pbx.ops.logs import is_shown, level_name, message
+from pbx.ops.logs import is_shown, is_urgent, level_name, message
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,6 @@ def observer() -> Callable[[LogEvent], None]:
 
     def show(event: LogEvent) -> None:
         if is_shown(event, LogLevel.info):
-            lines.add(line(event))
+            lines.add(line(event) if is_urgent(event) else partial(line, event))
 
     return show

@@ -101,6 +101,25 @@ class QueuedLinesTests(SynchronousTestCase):
         with os.fdopen(os.dup(reading)) as end:
             self.assertEqual(end.read(), "early\n" + "".join(f"{number}\n" for number in range(100)))
 
+    def test_made_later(self) -> None:
+        """
+        A line may come as what makes it: that is called when it is written, in its place among the others.
+        """
+        made: list[str] = []
+
+        def make() -> str:
+            made.append("made")
+            return "two\n"
+
+        target = Stalled()
+        target.go.set()
+        lines = QueuedLines(target)
+        lines.add("one\n")
+        lines.add(make)
+        self.assertEqual(made, [])
+        lines.stop()
+        self.assertEqual("".join(target.written), "one\ntwo\n")
+
     def test_stalled(self) -> None:
         """
         While the disk stalls nobody waits: lines are queued up to the limit, then counted, and the gap is noted.
