@@ -41,7 +41,6 @@ from pbx.ops.options import Options as Options
 from pbx.registrar.authenticator import Authenticator, AuthenticatorSettings
 from pbx.registrar.keepalive import KeepAlive
 from pbx.registrar.location import Location
-from pbx.registrar.nonces import Nonces
 from pbx.registrar.registrar import Registrar, RegistrarSettings
 from pbx.store.bindings import Bindings
 from pbx.store.cdr import Cdr
@@ -228,7 +227,7 @@ class Exchange(Service):
         if restored:
             self.log.info("{count} registrations were taken up again", count=restored)
         authenticator = Authenticator(
-            self.directory, realm, Nonces(self.reactor), self.guard,
+            self.directory, realm, self.reactor, self.guard,
             AuthenticatorSettings(
                 tuple(settings.security.digest_algorithms), settings.security.allow_digest_without_qop
             ),
@@ -333,7 +332,7 @@ class Exchange(Service):
         What the database says, as soon as it can be asked: an external server may come up after us.
         """
         said = False
-        while True:
+        while not self._ending:
             try:
                 return await what()
             except (DatabaseDown, DatabaseTimeout):
@@ -345,6 +344,7 @@ class Exchange(Service):
                 self.doorstep.send_away()
                 self.log.warn("Waiting for the database: no phone can be served before it is there")
             await deferLater(self.reactor, AGAIN)
+        raise CancelledError
 
     def _manhole(self, settings: Settings) -> None:
         if settings.manhole is None:

@@ -427,7 +427,13 @@ class Database:
             # libpq would look them up in this thread, and wait.
             parameters = await deferToThreadPool(self._reactor, self._reactor.getThreadPool(), looked_up, parameters)
         connection = _Connection(self._reactor, self._cooperator, died)
-        made: Deferred[Connection] = Deferred(lambda _: connection.give_up())
+
+        def cancelled(made: Deferred[Connection]) -> None:
+            # This first: what giving up brings about looks like a server that does not answer.
+            made.errback(CancelledError())
+            connection.give_up()
+
+        made: Deferred[Connection] = Deferred(cancelled)
 
         def told(result: Connection | Failure) -> None:
             # It may be given up after libpq was done with it, and before txpostgres told so.

@@ -297,6 +297,19 @@ class StartTests(TestCase):
         finally:
             await server.stop()
 
+    async def test_cancelled(self) -> None:
+        """
+        A start that is cancelled while it connects ends so, and is not taken for one without a server.
+        """
+        listening = socket.create_server(("127.0.0.1", 0))
+        self.addCleanup(listening.close)
+        database = Database(reactor, f"postgresql://u@127.0.0.1:{listening.getsockname()[1]}/x")
+        starting = run(database.start())
+        await sleep(0.05)
+        starting.cancel()
+        await self.assertFailure(starting, CancelledError)
+        self.assertFalse(database.up)
+
     async def test_silent_host(self) -> None:
         """
         A host that takes the connection and says nothing is given up.
