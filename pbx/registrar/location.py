@@ -10,6 +10,7 @@ from twisted.logger import Logger
 from zope.interface import Interface
 
 from pbx.registrar.binding import Binding
+from pbx.transport.flow import FlowClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -121,8 +122,8 @@ class Location:
 
         Args:
             rows: As :meth:`Binding.as_row` gave them.
-            flow_to: Makes the flow from a remote and a local address; raises ``LookupError`` or ``ValueError`` when
-                that local address is gone.
+            flow_to: Makes the flow from a remote and a local address; raises :class:`FlowClosed` when we have no
+                socket there any more.
 
         Returns:
             How many were taken up.
@@ -136,8 +137,8 @@ class Location:
                 continue
             try:
                 flow = flow_to((row["remote_host"], row["remote_port"]), (row["local_host"], row["local_port"]))
-            except (LookupError, ValueError):
-                self.log.info("binding of {aor} not restored: its local address is gone", aor=row["aor"])
+            except FlowClosed as gone:
+                self.log.info("REGISTER: binding of {aor} is not taken up again: {gone}", aor=row["aor"], gone=gone)
                 continue
             found.setdefault(row["aor"], []).append(
                 Binding(
