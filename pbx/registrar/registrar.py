@@ -127,6 +127,8 @@ class Registrar:
                         # RFC 3261 10.3, step 7: an older request that comes late changes nothing.
                         raise ProtocolError(500, "REGISTER out of order")
                     replaced.add(at)
+            # The same Contact once more in one REGISTER: the last word stands.
+            added = [new for new in added if not URI.parse(new.contact).equivalent(uri)]
             if seconds == 0:
                 continue
             nat = _behind_nat(request, uri, flow)

@@ -64,6 +64,15 @@ class RegisterTests(RegistrarCase):
         self.assert_bound(self.register(f"<{DESK}>;expires=100", f"<{MOBILE}>"), DESK, MOBILE)
         self.assert_bound(self.register(f"<{DESK}>, <{MOBILE}>"), DESK, MOBILE)
 
+    def test_the_same_contact_twice(self) -> None:
+        """
+        A Contact that stands twice in one REGISTER is bound once, as it stands last, or not at all.
+        """
+        answer = self.register(f"<{DESK}>;expires=100", f"<{DESK}>;expires=200")
+        self.assert_bound(answer, DESK)
+        self.assertEqual(answer.contacts[0].param("expires"), "200")
+        self.assert_bound(self.register(f"<{DESK}>", f"<{DESK}>;expires=0"))
+
     def test_removal_of_one(self) -> None:
         """
         Expires 0 removes that Contact, whether it stands in the parameter or in the header.
