@@ -11,16 +11,17 @@ from attrs import frozen
 from twisted.logger import Logger
 
 from pbx.dialog.useragent import new_tag
-from pbx.registrar.nonces import Verdict
+from pbx.registrar.nonces import Nonces, Verdict
 from pbx.sip.digest import Challenge, Credentials, digest_response
 from pbx.sip.message import ParseError, response_to
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from twisted.internet.interfaces import IReactorTime
+
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
-    from pbx.registrar.nonces import Nonces
     from pbx.sip.message import Request
     from pbx.transaction.server_transaction import ServerTransaction
     from pbx.transport.guard import Guard
@@ -36,7 +37,8 @@ class AuthenticatorSettings:
 
     Attributes:
         algorithms: The digest algorithms offered, in order of preference.
-        without_qop: Whether an answer in the form of RFC 2069, without qop, is taken.
+        without_qop: Whether an answer in the form of RFC 2069, without qop, is taken. It is the same each time, so
+            whoever overhears it may send it too, as long as the nonce lasts.
     """
 
     algorithms: Sequence[str] = ("MD5",)
@@ -50,7 +52,7 @@ class Authenticator:
     Args:
         directory: The extensions with their H(A1).
         realm: The realm of this exchange, the same for its whole life.
-        nonces: Makes and judges nonces.
+        clock: The time by which nonces age.
         guard: Counts the failures.
         settings: The algorithms.
     """
@@ -58,11 +60,12 @@ class Authenticator:
     log = Logger()
 
     def __init__(
-        self, directory: Directory, realm: str, nonces: Nonces, guard: Guard, settings: AuthenticatorSettings
+        self, directory: Directory, realm: str, clock: IReactorTime, guard: Guard, settings: AuthenticatorSettings
     ) -> None:
         self._directory = directory
         self._realm = realm
-        self._nonces = nonces
+        # Who answers without qop has no count, and so sends the same answer as long as the nonce lasts.
+        self._nonces = Nonces(clock, repeat_without_qop=settings.without_qop)
         self._guard = guard
         self._settings = settings
         self.challenged = 0
@@ -132,7 +135,8 @@ class Authenticator:
                 if (
                     credentials.realm == self._realm
                     and credentials.algorithm in self._settings.algorithms
-                    and (credentials.qop is not None or self._settings.without_qop)
+                    # RFC 7616 3.4: only what was offered; auth-int was not.
+                    and (credentials.qop == "auth" or (credentials.qop is None and self._settings.without_qop))
                 ):
                     return credentials
         return None

@@ -19,7 +19,6 @@ from pbx.directory.extension import Extension
 from pbx.media.settings import MediaSettings
 from pbx.registrar.authenticator import Authenticator, AuthenticatorSettings
 from pbx.registrar.location import IBindingStore, Location
-from pbx.registrar.nonces import Nonces
 from pbx.registrar.registrar import Registrar, RegistrarSettings
 from pbx.sip.digest import ha1
 from pbx.tasks import Tasks
@@ -120,7 +119,7 @@ class MemoryExchange:
         self.location = Location(reactor, self.wall, self.kept)
         self.guard.has_registration = self.location.registered_from
         self.authenticator = Authenticator(
-            self.directory, REALM, Nonces(reactor), self.guard, authenticator or AuthenticatorSettings()
+            self.directory, REALM, reactor, self.guard, authenticator or AuthenticatorSettings()
         )
         self.registrar = Registrar(reactor, self.location, registrar or RegistrarSettings())
         self.switchboard = Switchboard(

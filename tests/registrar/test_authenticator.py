@@ -4,6 +4,8 @@ Who is challenged, who is let in, and what counts as a failure.
 
 from __future__ import annotations
 
+from twisted.logger import LogLevel
+
 from pbx.registrar.authenticator import AuthenticatorSettings
 from pbx.sip.digest import Challenge
 from tests.calls.case import ExchangeCase
@@ -66,6 +68,82 @@ class Sha256Tests(ExchangeCase):
                 phone.send(phone.credentials(request, challenge))
                 self.network.advance(0.01)
                 self.assertEqual(phone.last().status, 200)
+
+
+class FormTests(ExchangeCase):
+    """
+    Which forms of an answer are taken.
+    """
+
+    def answered(self, qop: str) -> int:
+        """
+        The status that a REGISTER gets which is right but for its ``qop``.
+        """
+        phone = self.phone("1001", register=False)
+        request = phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:1001@{ADDRESS}>")
+        phone.send(request)
+        self.network.advance(0.01)
+        again = phone.credentials(request, phone.last())
+        value = again.headers.get("Authorization")
+        again.headers.set("Authorization", value.replace("qop=auth", qop))
+        phone.send(again)
+        self.network.advance(0.01)
+        return int(phone.last().status)
+
+    def test_another_qop(self) -> None:
+        """
+        Who answers with a qop that was not offered is asked again, and nobody has to look into the log.
+        """
+        for qop in ("qop=bogus", 'qop="auth,auth-int"', "qop=auth-int", 'qop=""'):
+            with self.subTest(qop=qop):
+                self.assertEqual(self.answered(qop), 401)
+        self.assertEqual(self.lines_of(LogLevel.warn), [])
+        self.assertEqual(self.answered("qop=AUTH"), 200)
+
+    def test_without_qop(self) -> None:
+        """
+        The form of RFC 2069 is not taken unless the operator allows it.
+        """
+        self.assertEqual(refreshed(self), [401, 401])
+
+    def lines_of(self, least: LogLevel) -> list[str]:
+        """
+        What was logged at that level or above.
+        """
+        return [line for level, line in self.lines if level >= least]
+
+
+class WithoutQopTests(ExchangeCase):
+    """
+    Phones of RFC 2069, where the operator allows them.
+    """
+
+    options = {"authenticator": AuthenticatorSettings(without_qop=True)}
+
+    def test_refresh(self) -> None:
+        """
+        Such a phone sends the same answer again as long as it keeps its nonce, and stays registered.
+        """
+        self.assertEqual(refreshed(self), [200, 200])
+
+
+def refreshed(case: ExchangeCase) -> list[int]:
+    """
+    The statuses of two REGISTERs that are answered without qop and with the same nonce.
+    """
+    phone = case.phone("1001", register=False)
+    first = phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:1001@{ADDRESS}>", cseq=1)
+    phone.send(first)
+    case.network.advance(0.01)
+    challenge = phone.last()
+    challenge.headers.set("WWW-Authenticate", challenge.headers.get("WWW-Authenticate").replace(', qop="auth"', ""))
+    statuses = []
+    for cseq in (2, 3):
+        request = phone.request("REGISTER", f"sip:{ADDRESS}", to=f"<sip:1001@{ADDRESS}>", cseq=cseq)
+        phone.send(phone.credentials(request, challenge))
+        case.network.advance(0.01)
+        statuses.append(phone.last().status)
+    return statuses
 
 
 class FailureTests(ExchangeCase):
