@@ -46,8 +46,14 @@ DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
 CANCELLED = 487
 """What a caller is answered that has given up."""
 
+RETRY_AFTER = ("Retry-After", "10")
+"""What every 503 says as well: without it a phone takes it for a lasting failure (RFC 3261 21.5.4)."""
+
 NO_ANSWER = frozenset((18, 19, 102))
 """The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
+
+INTERNAL = 41
+"""The cause of what is our own fault (ITU-T Q.850: temporary failure)."""
 
 PROBE_PATIENCE = 26.0
 """Seconds for the answer to a probe: with the time until silence is noticed, a lost call ends in 32 s at most."""
@@ -135,11 +141,11 @@ class Call:
 
     # What the switchboard does.
 
-    def refuse(self, status: int, cause: int, text: str, headers: tuple[tuple[str, str], ...] = ()) -> None:
+    def refuse(self, status: int, cause: int, text: str) -> None:
         """
         End a call that reached nobody.
         """
-        self.inbound.reject(status, cause, text, headers)
+        self._reject(status, cause, text)
         self._end(DISPOSITIONS.get(status, "failed"), status, cause, text, "system")
 
     def ring(self, extension: Extension, bindings: tuple[Binding, ...]) -> None:
@@ -179,7 +185,7 @@ class Call:
             return
         if self._attempt is not None:
             self._attempt.cancel(480, text)
-        self.inbound.reject(480, cause, text)
+        self._reject(480, cause, text)
         self._end("cancelled", 480, cause, text, "system")
 
     def look(self, now: float) -> None:
@@ -196,6 +202,15 @@ class Call:
             if now - heard >= patience:
                 self._probing.add(leg)
                 self._tools.tasks.start(self._probe(leg), "probe a silent leg")
+
+    @property
+    def legs(self) -> list[Leg]:
+        """
+        The caller's leg, then that of the phone that was picked up, or of each that rings.
+        """
+        if self.outbound is not None:
+            return [self.inbound, self.outbound]
+        return [self.inbound, *(self._attempt.ringing if self._attempt is not None else ())]
 
     @property
     def state(self) -> str:
@@ -239,24 +254,23 @@ class Call:
         # From now on the leg's ends are the call's.
         leg.owner = self
         try:
-            self.inbound.answer(leg.agreed, self._callee_headers)
+            self._answer(leg)
         except ProtocolError as error:
             cause = cause_of_status(error.status)
             leg.hang_up(cause, error.reason)
             self.refuse(error.status, cause, error.reason)
-            return
-        self._join(leg)
-        self.answered = self._tools.wall()
-        path = self.bridge.state if self.bridge is not None else "relay"
-        codec = leg.audio.codec if leg.audio is not None else ""
-        self._tools.emit(CallAnswered(self.id, self.answered, path, codec))
+        except Exception:
+            # Whoever logs it knows nothing of the caller, who would hear it ring for ever.
+            self._part(INTERNAL, "Server Internal Error")
+            self.refuse(500, INTERNAL, "Server Internal Error")
+            raise
 
     def attempt_failed(self, failure: Failure) -> None:
         """
         Tell the caller why nobody answers.
         """
         self._attempt = None
-        self.inbound.reject(failure.status, failure.cause, failure.text)
+        self._reject(failure.status, failure.cause, failure.text)
         disposition = "no answer" if failure.cause in NO_ANSWER else DISPOSITIONS.get(failure.status, "failed")
         by: Party = "callee" if disposition == "busy" else "system"
         self._end(disposition, failure.status, failure.cause, failure.text, by)
@@ -316,6 +330,17 @@ class Call:
     def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
         self._legs += 1
         return OutboundLeg(attempt, self._tools.emit, self._tools.wall, self.id, self._legs, binding)
+
+    def _answer(self, leg: OutboundLeg) -> None:
+        self.inbound.answer(leg.agreed, self._callee_headers)
+        self._join(leg)
+        self.answered = self._tools.wall()
+        path = self.bridge.state if self.bridge is not None else "relay"
+        codec = leg.audio.codec if leg.audio is not None else ""
+        self._tools.emit(CallAnswered(self.id, self.answered, path, codec))
+
+    def _reject(self, status: int, cause: int, text: str) -> None:
+        self.inbound.reject(status, cause, text, (RETRY_AFTER,) if status == 503 else ())
 
     def _join(self, leg: OutboundLeg) -> None:
         near, far = self.inbound.audio, leg.audio
@@ -379,7 +404,9 @@ class Call:
         if self._over:
             return
         self._over = True
-        if self.bridge is not None:
-            self.bridge.stop()
-        self._tools.emit(CallEnded(self.id, self._tools.wall(), disposition, status, cause, text, by))
-        self._on_over(self)
+        try:
+            if self.bridge is not None:
+                self.bridge.stop()
+            self._tools.emit(CallEnded(self.id, self._tools.wall(), disposition, status, cause, text, by))
+        finally:
+            self._on_over(self)

@@ -109,6 +109,7 @@ class Attempt:
         self._bindings: dict[OutboundLeg, Binding] = {}
         self._secured: set[str] = set()
         self._over = False
+        self._starting = False
         self._offer: tuple[CallerIdentity, Sequence[Format], int] | None = None
 
     def start(
@@ -130,8 +131,11 @@ class Attempt:
             timeout: How long to ring, in seconds.
         """
         self._offer = (caller, formats, max_forwards)
+        # One that can't be rung is no reason to give up before the last has been tried.
+        self._starting = True
         for binding in bindings:
             self._ring(binding, "RTP/AVP")
+        self._starting = False
         if self._legs:
             self._timer = self._core.clock.callLater(timeout, self._unanswered)
         else:
@@ -199,7 +203,7 @@ class Attempt:
         if status in GLOBAL:
             for other in self._take_legs():
                 other.cancel(status, text)
-        if not self._legs:
+        if not self._legs and not self._starting:
             self._give_up()
 
     def leg_hung_up(self, leg: Leg, ending: Ending) -> None:

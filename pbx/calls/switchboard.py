@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pbx.calls.call import Call, CallSettings, CallTools
+from pbx.calls.call import RETRY_AFTER, Call, CallSettings, CallTools
 from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg
 from pbx.calls.loops import LoopWatch
@@ -43,9 +43,6 @@ if TYPE_CHECKING:
 
 LOOK = 5.0
 """Seconds between two looks for silent legs."""
-
-RETRY_AFTER = ("Retry-After", "10")
-"""What a phone is told that came when nothing was free."""
 
 
 @implementer(IUserAgentOwner)
@@ -84,6 +81,7 @@ class Switchboard:
         self._listeners: list[Callable[[CallEvent], None]] = []
         self._loops = LoopWatch()
         self._watch: IDelayedCall | None = None
+        self._stopped = False
         self._tools = CallTools(core, engine, tasks, wall, self._emit, settings)
         core.owner = self
 
@@ -95,8 +93,9 @@ class Switchboard:
 
     def stop(self) -> None:
         """
-        End every call, with BYE to both sides.
+        End every call, with BYE to both sides, and begin none any more.
         """
+        self._stopped = True
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -132,6 +131,9 @@ class Switchboard:
         Serve a request outside a dialog.
         """
         method = request.method
+        if self._stopped:
+            self._core.respond(transaction, 503, headers=(RETRY_AFTER,))
+            return
         if method == "OPTIONS":
             # The same for every user part: who exists is nobody's business.
             headers = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "timer, 100rel"))
@@ -204,12 +206,12 @@ class Switchboard:
                 "range",
                 call_id=call_id, count=self._settings.max_calls,
             )
-            call.refuse(503, 42, "Too many calls", (RETRY_AFTER,))
+            call.refuse(503, 42, "Too many calls")
             return
         try:
             call.ring(callee, self._location.bindings(callee.number))
         except PortsExhausted:
-            call.refuse(503, 34, "No media port free", (RETRY_AFTER,))
+            call.refuse(503, 34, "No media port free")
         except ProtocolError as error:
             call.refuse(error.status, cause_of_status(error.status), error.reason)
 
@@ -231,7 +233,10 @@ class Switchboard:
 
     def _emit(self, event: CallEvent) -> None:
         for listener in self._listeners:
-            listener(event)
+            try:
+                listener(event)
+            except Exception:  # noqa: BLE001 - the border: who listens must not keep the call from going on
+                self.log.failure("{call_id}: an event was not taken: {event}", call_id=event.call, event=event)
 
     def _look(self) -> None:
         self._watch = self._core.clock.callLater(LOOK, self._look)
@@ -241,8 +246,8 @@ class Switchboard:
 
     def _shown(self, call: Call) -> dict[str, Any]:
         legs = []
-        for leg in (call.inbound, call.outbound):
-            if leg is not None and leg.audio is not None:
+        for leg in call.legs:
+            if leg.audio is not None:
                 quality = leg.audio.closed or leg.audio.session.quality()
                 legs.append({
                     "party": leg.party, "state": leg.state.value, "codec": leg.audio.codec,

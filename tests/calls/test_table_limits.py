@@ -72,6 +72,7 @@ def callees_port_exhausted(case: ExchangeCase) -> int | None:
     anna = case.phone("1001")
     case.phone("1002")
     invite = anna.call("1002")
+    case.assertEqual(anna.last("INVITE").headers.get("Retry-After"), "10")
     return refused(case, anna, invite, 34)
 
 
