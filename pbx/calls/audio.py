@@ -261,7 +261,6 @@ class LegAudio:
             ours,
             theirs,
             answered_direction(remote, self._direction),
-            relearn=True,
             peer_host=self._peer_host,
             rtcp_mux=remote.rtcp_mux and self._mux,
         )

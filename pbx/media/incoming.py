@@ -159,7 +159,8 @@ class Incoming:
             return True
         self.heard = now
         self.octets += length
-        if not self.back.connected and self.latch.latched:
+        if not self.back.connected and self.latch.firm:
+            # A connected socket would not hear the expected address take the latch back.
             self._connect(source)
         if not self.reception.received(sequence, timestamp, now, self.clock_rate):
             return unusual

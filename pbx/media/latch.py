@@ -2,7 +2,8 @@
 The latch: whose packets are taken, and so where ours are sent (symmetric RTP, RFC 4961, with an eye on strangers).
 
 A phone behind NAT sends from another address than its SDP says, and so does someone who wants to listen in. Packets
-from the expected addresses are taken at once; others only when the expected ones are silent.
+from the expected addresses are taken at once; others only when the expected ones are silent, and only until these
+speak again: whoever sprays the ports of a call in its first seconds of silence does not keep it.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Latch:
             there too, whatever the port.
         source: Where the packets come from, ``None`` until latched. Kept while a re-INVITE makes it unsure.
         latched: Whether ``source`` holds.
+        firm: Whether it holds and is of a host that was expected, so that nobody else needs to be listened to.
         since: When the waiting began.
     """
 
@@ -60,6 +62,7 @@ class Latch:
     peer_host: str | None = None
     source: Address | None = None
     latched: bool = False
+    firm: bool = False
     since: float = 0.0
     _candidate: tuple[Address, int] | None = None
     _count: int = 0
@@ -80,6 +83,7 @@ class Latch:
             self.latched = False
             self.since = now
             self._candidate = None
+        self.firm = self.latched and self._near()
 
     def judge(self, source: Address, ssrc: int, now: float, heard: float, ahead: int | None) -> Verdict:
         """
@@ -89,17 +93,19 @@ class Latch:
             source: Where it came from.
             ssrc: Its SSRC.
             now: The time.
-            heard: When the last packet came from an expected address.
+            heard: When the last packet came from the latched address.
             ahead: How far its sequence number goes on from the latched stream's, ``None`` when its SSRC is another.
         """
-        if not self.latched and self._expected(source):
+        expected = self._expected(source)
+        if not self.latched and (expected or (source == self.source and not self.strict)):
             return self._take(source, Verdict.TAKE)
+        if self.latched and not self.firm and expected:
+            return self._take(source, Verdict.MOVE)
         if self.strict:
             return Verdict.DROP
         if self.latched:
-            if now - heard >= SILENCE and ahead is not None and 0 < ahead < MAX_SKIP:
-                return self._take(source, Verdict.MOVE)
-            return Verdict.DROP
+            goes_on = expected or (ahead is not None and 0 < ahead < MAX_SKIP)
+            return self._take(source, Verdict.MOVE) if goes_on and now - heard >= SILENCE else Verdict.DROP
         if now - max(heard, self.since) < QUIET:
             return Verdict.DROP
         if self._candidate != (source, ssrc):
@@ -111,10 +117,15 @@ class Latch:
     def _expected(self, source: Address) -> bool:
         if source[:2] == self.sdp:
             return True
-        return not self.strict and (source == self.source or source[0] == self.peer_host)
+        return not self.strict and source[0] == self.peer_host
+
+    def _near(self) -> bool:
+        # Another port of the same host is no stranger: a NAT made a new mapping.
+        return self.source is not None and self.source[0] in (self.sdp[0], self.peer_host)
 
     def _take(self, source: Address, verdict: Verdict) -> Verdict:
         self.source = source
         self.latched = True
+        self.firm = self._near()
         self._candidate = None
         return verdict

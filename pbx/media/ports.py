@@ -1,10 +1,11 @@
 """
-The UDP ports for media: RTP on an even one, RTCP on the odd one after it (RFC 3550 11).
+The UDP ports for media: RTP on an even one, RTCP on the odd one after it (RFC 3550 11), in an order nobody can guess.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from random import SystemRandom
 
 
 class PortsExhausted(Exception):  # noqa: N818 - it says what is the case
@@ -28,7 +29,10 @@ class PortPool:
         if not (0 < start <= end <= 65_535):
             raise ValueError(f"{start} to {end} is no range of ports")
         first = start + start % 2
-        self._free = deque(range(first, end, 2))
+        pairs = list(range(first, end, 2))
+        # Who knows the ports of one call must not know those of the next.
+        SystemRandom().shuffle(pairs)
+        self._free = deque(pairs)
         self.start, self.end = start, end
         self.pairs = len(self._free)
         if not self._free:

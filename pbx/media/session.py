@@ -8,7 +8,7 @@ from functools import partial
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from twisted.logger import Logger
+from twisted.logger import Logger, LogLevel
 
 from pbx.media import srtp
 from pbx.media.incoming import NOTHING, Buffer, Incoming
@@ -156,7 +156,6 @@ class RtpSession:
         crypto_remote: Crypto | None = None,
         direction: str = "sendrecv",
         *,
-        relearn: bool = True,
         peer_host: str | None = None,
         rtcp_mux: bool | None = None,
     ) -> None:
@@ -164,13 +163,13 @@ class RtpSession:
         Take what offer and answer came to; once, or again after each further one.
 
         Args:
-            remote: The peer's description.
+            remote: The peer's description. With a new one its packets may come from elsewhere; the same again, as in a
+                session refresh, changes nothing about that.
             formats: What we may send, with the payload types the peer expects; the preferred first.
             receive_formats: What the peer may send, with the payload types we told it.
             crypto_local: The key that we send under.
             crypto_remote: The key that the peer sends under.
             direction: Ours: ``sendrecv``, ``sendonly``, ``recvonly`` or ``inactive``.
-            relearn: Whether the peer's packets may come from elsewhere now, as after a re-INVITE.
             peer_host: The address its signalling comes from: media from there are taken at once, which saves a phone
                 behind NAT the two seconds that a stranger waits.
             rtcp_mux: Whether RTCP goes to the RTP port; by default as the peer says.
@@ -191,10 +190,11 @@ class RtpSession:
         self._secure(crypto_local, crypto_remote)
         incoming, outgoing = self.incoming, self.outgoing
         signalling = peer_host and _normal(peer_host)
-        incoming.latch.expect(_normal(remote.host), remote.port, signalling, now, relearn=relearn)
+        incoming.latch.expect(_normal(remote.host), remote.port, signalling, now, relearn=remote != before)
         if not incoming.latch.latched:
             # Whoever comes next is looked at.
             incoming.source = None
+        if not incoming.latch.firm:
             incoming.disconnect()
         codec = self.agreed.codec
         if codec is not None:
@@ -341,7 +341,10 @@ class RtpSession:
         if source is None:
             return
         old = before or self.incoming.latch.sdp
-        self.log.info(
+        # A phone behind NAT that is heard where its signalling comes from is nothing special.
+        ordinary = before is None and self.incoming.latch.firm
+        self.log.emit(
+            LogLevel.info if ordinary else LogLevel.warn,
             "media latched to {host}:{port}, not {old_host}:{old_port} any more (call {call_id})",
             host=source[0],
             port=source[1],

@@ -98,6 +98,29 @@ class LatchTests(SynchronousTestCase):
         for ahead in (None, 0, MAX_SKIP, 0xFFFF):
             self.assertEqual({self.judge(STRANGER, 60.0, heard=10.0, ahead=ahead) for _ in range(9)}, {"drop"})
 
+    def test_taken_back(self) -> None:
+        """
+        Who was taken while the expected addresses were silent is left as soon as one of them speaks, and waits again.
+        """
+        self.latch.expect(*SDP, NAT[0], 10.0, relearn=True)
+        for rightful in (SDP, NAT):
+            for _ in range(IN_A_ROW):
+                self.judge(STRANGER, 13.0)
+            self.assertEqual((self.latch.source, self.latch.latched, self.latch.firm), (STRANGER, True, False))
+            self.assertEqual(self.judge(rightful, 13.0, heard=13.0), "move")
+            self.assertEqual((self.latch.source, self.latch.firm), (rightful, True))
+            self.assertEqual(self.judge(STRANGER, 13.0, heard=13.0, ahead=1), "drop")
+            self.latch.expect(*SDP, NAT[0], 10.0, relearn=True)
+
+    def test_expected_after_silence(self) -> None:
+        """
+        Of two expected addresses the other is taken after three seconds of silence, whatever it sends.
+        """
+        self.latch.expect(*SDP, NAT[0], 10.0, relearn=True)
+        self.judge(NAT, 10.0)
+        self.assertEqual(self.judge(SDP, 12.9, heard=10.0), "drop")
+        self.assertEqual(self.judge(SDP, 13.0, heard=10.0), "move")
+
     def test_described_anew(self) -> None:
         """
         With another address in the SDP what was learned is forgotten; with the same it stays, and may be left.

@@ -96,6 +96,33 @@ class SessionTests(SynchronousTestCase):
         self.assertEqual(self.session.latched, ("10.0.0.2", 4000))
         self.assertEqual(self.session.quality().packets_in, 300)
 
+    def test_stranger_before_the_phone_speaks(self) -> None:
+        """
+        Someone who sprays our port in the first seconds of a silent phone loses the call with its first packet. Both
+        moves are warned of; a session refresh in between changes nothing.
+        """
+        self.configure()
+        stranger = Phone(self.network, "10.0.0.3", 6666, 0x666)
+        stranger.talk(self.there, 120)
+        self.assertEqual((self.session.latched, self.session.outgoing.destination), (("10.0.0.3", 6666),) * 2)
+        self.configure()
+        self.phone.talk(self.there, 1)
+        self.assertEqual((self.session.latched, self.session.outgoing.destination), (("10.0.0.2", 4000),) * 2)
+        stranger.talk(self.there, 300)
+        self.assertEqual(self.session.latched, ("10.0.0.2", 4000))
+        self.assertEqual([line["log_level"].name for line in self.latch_lines()], ["warn", "warn"])
+
+    def test_refresh_does_not_relearn(self) -> None:
+        """
+        The same description again lets nobody in; a changed one does.
+        """
+        self.configure()
+        self.phone.talk(self.there, 3)
+        self.configure()
+        self.assertEqual(self.session.latched, ("10.0.0.2", 4000))
+        self.session.configure(self.phone.audio(direction="sendonly"), [PCMU, EVENTS], [PCMU, EVENTS])
+        self.assertIsNone(self.session.latched)
+
     def test_phone_behind_nat(self) -> None:
         """
         A phone whose SDP names its private address is heard at once when its signalling comes from the same host, and
@@ -103,14 +130,17 @@ class SessionTests(SynchronousTestCase):
         """
         nat = Phone(self.network, "10.0.0.3", 31000, 0xA)
         self.configure(peer_host="10.0.0.3")
+        self.assertEqual(self.session.outgoing.destination, ("10.0.0.2", 4000))
         nat.talk(self.there, 1)
-        self.assertEqual(self.session.latched, ("10.0.0.3", 31000))
+        self.assertEqual((self.session.latched, self.session.outgoing.destination), (("10.0.0.3", 31000),) * 2)
+        self.assertEqual([line["log_level"].name for line in self.latch_lines()], ["info"])
         self.pair.b.configure(self.phone.audio(), [PCMU], [PCMU])
         other = Phone(self.network, "10.0.0.3", 32000, 0xC)
         other.talk(self.pair.to_b, 99)
         self.assertIsNone(self.pair.b.latched)
+        self.assertEqual(self.pair.b.outgoing.destination, ("10.0.0.2", 4000))
         other.talk(self.pair.to_b, 7)
-        self.assertEqual(self.pair.b.latched, ("10.0.0.3", 32000))
+        self.assertEqual((self.pair.b.latched, self.pair.b.outgoing.destination), (("10.0.0.3", 32000),) * 2)
 
     def test_strict(self) -> None:
         """
