@@ -337,6 +337,8 @@ class RtpSession:
 
     def _latch_moved(self, before: Address | None) -> None:
         source = self.incoming.source
+        # Where the reports of whoever was heard before came from is nothing to go by any more.
+        self._rtcp_source = None
         self._aim()
         if source is None:
             return

@@ -42,6 +42,16 @@ class SessionTests(SynchronousTestCase):
     def latch_lines(self) -> list[dict[str, Any]]:
         return [line for line in self.lines if "media latched" in str(line.get("log_format"))]
 
+    def told(self, other: Phone) -> tuple[list[str], list[str]]:
+        """
+        Who gets the next report: the phone, somebody else.
+        """
+        for phone in (self.phone, other):
+            phone.reports.clear()
+        self.session.send_report(self.network.clock.seconds())
+        self.network.advance()
+        return [self.phone.host for _ in self.phone.reports], [other.host for _ in other.reports]
+
     def test_nothing_before_configured(self) -> None:
         """
         Packets that come before offer and answer are through wait, and count from then on.
@@ -105,9 +115,13 @@ class SessionTests(SynchronousTestCase):
         stranger = Phone(self.network, "10.0.0.3", 6666, 0x666)
         stranger.talk(self.there, 120)
         self.assertEqual((self.session.latched, self.session.outgoing.destination), (("10.0.0.3", 6666),) * 2)
+        stranger.rtcp.sendto(rtcp.serialise(rtcp.ReceiverReport(0x666)), ("10.0.0.1", self.session.rtcp_port))
+        self.network.advance()
+        self.assertEqual(self.told(stranger), ([], [stranger.host]))
         self.configure()
         self.phone.talk(self.there, 1)
         self.assertEqual((self.session.latched, self.session.outgoing.destination), (("10.0.0.2", 4000),) * 2)
+        self.assertEqual(self.told(stranger), ([self.phone.host], []))
         stranger.talk(self.there, 300)
         self.assertEqual(self.session.latched, ("10.0.0.2", 4000))
         self.assertEqual([line["log_level"].name for line in self.latch_lines()], ["warn", "warn"])
