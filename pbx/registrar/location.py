@@ -11,6 +11,7 @@ from zope.interface import Interface
 
 from pbx.registrar.binding import Binding
 from pbx.transport.flow import FlowClosed
+from pbx.transport.source import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -100,9 +101,9 @@ class Location:
 
     def registered_from(self, address: str) -> bool:
         """
-        Tell whether a phone with a valid registration is at this source address.
+        Tell whether a phone with a valid registration is at this source address, or in its IPv6 network.
         """
-        return address in self._addresses
+        return source_of(address) in self._addresses
 
     def replace(self, aor: str, bindings: Sequence[Binding]) -> None:
         """
@@ -175,6 +176,7 @@ class Location:
                     aors.add(aor)
 
     def _count(self, address: str, step: int) -> None:
+        address = source_of(address)
         left = self._addresses.get(address, 0) + step
         if left:
             self._addresses[address] = left

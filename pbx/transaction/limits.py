@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from pbx.transport.source import source_of
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
@@ -36,7 +38,7 @@ class Limits:
 
 class Admission:
     """
-    Counts the strangers' unanswered transactions, by source address and in total.
+    Counts the strangers' unanswered transactions, by source (an address, or an IPv6 network) and in total.
     """
 
     def __init__(self, clock: IReactorTime, limits: Limits) -> None:
@@ -51,6 +53,7 @@ class Admission:
         """
         Take a slot, unless none is left.
         """
+        address = source_of(address)
         here = self._by_address.get(address, 0)
         if here >= self._limits.unauthenticated_per_address or self.total >= self._limits.unauthenticated:
             return False
@@ -62,6 +65,7 @@ class Admission:
         """
         Give a slot back.
         """
+        address = source_of(address)
         here = self._by_address[address] - 1
         if here:
             self._by_address[address] = here

@@ -241,6 +241,7 @@ class ServerTransaction:
 
     def authenticated(self) -> None:
         """
-        The sender is known: it no longer counts as a stranger.
+        The sender is known: neither this request nor the connection it came over counts as a stranger's any more.
         """
+        self.flow.trust()
         self._reception._layer.authenticated(self._reception)  # two halves of one thing

@@ -4,7 +4,7 @@ All TCP and TLS connections now open: how many a stranger may have, and which of
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
 
 from pbx.transport.flow import FlowClosed, address_text
+from pbx.transport.source import source_of
 from pbx.transport.stream import StreamFlow, StreamProtocol
 from pbx.transport.tls import client_options
 
@@ -41,7 +42,7 @@ class Connections:
 
     Attributes:
         refused: Connections turned away at once: their address is blocked or has too many, or there are too many.
-        displaced: Connections that had said nothing yet and made room for newer ones.
+        displaced: Connections of strangers that made room for newer ones.
     """
 
     log = Logger()
@@ -78,8 +79,8 @@ class Connections:
         self._connectors: dict[Key, IConnector] = {}
         self._pending: dict[Key, list[Deferred[StreamFlow]]] = {}
         self._per_address: Counter[str] = Counter()
-        # Accepted, and nothing said yet; oldest first.
-        self._silent: OrderedDict[StreamProtocol, None] = OrderedDict()
+        # Accepted from peers that have not proved who they are; oldest first.
+        self._strangers: dict[StreamProtocol, None] = {}
         self._endings: dict[StreamProtocol, Deferred[None]] = {}
 
     def __len__(self) -> int:
@@ -131,9 +132,10 @@ class Connections:
         Close what has come from an address that was blocked.
 
         Args:
-            address: The source address.
+            address: The source address, or the IPv6 network.
         """
-        for protocol in [one for one in self._accepted if one.flow.remote[0] == address]:
+        source = source_of(address)
+        for protocol in [one for one in self._accepted if source_of(one.flow.remote[0]) == source]:
             protocol.abort()
 
     def close_all(self) -> Deferred[None]:
@@ -160,20 +162,24 @@ class Connections:
             peer: The peer's address.
         """
         settings = self._settings
-        if self._reception.guard.blocked(peer) or self._per_address[peer] >= settings.max_connections_per_address:
+        source = source_of(peer)
+        guard = self._reception.guard
+        if guard.blocked(peer) or self._per_address[source] >= settings.max_connections_per_address:
             self.refused += 1
             return None
         if len(self._accepted) >= settings.max_connections:
-            if not self._silent:
+            # A stranger makes room, the oldest first: else strangers could keep every phone out by being there.
+            oldest = next((one for one in self._strangers if not one.awaited), None)
+            if oldest is None:
                 self.refused += 1
                 return None
-            # Whoever has said nothing yet makes room: else a stranger could keep every phone out by being there.
             self.displaced += 1
-            self._silent.popitem(last=False)[0].abort()
+            oldest.abort()
         protocol = self._protocol(kind, accepted=True)
-        self._per_address[peer] += 1
+        self._per_address[source] += 1
         self._accepted.add(protocol)
-        self._silent[protocol] = None
+        if not guard.exempt(peer):
+            self._strangers[protocol] = None
         return protocol
 
     def _protocol(
@@ -187,7 +193,7 @@ class Connections:
             accepted=accepted,
             sent_by=lambda host, peer: self._sent_by(kind, host, peer),
             established=established,
-            heard=lambda protocol: self._silent.pop(protocol, None),
+            trusted=lambda protocol: self._strangers.pop(protocol, None),
             ended=self._ended,
         )
 
@@ -236,12 +242,12 @@ class Connections:
 
     def _ended(self, protocol: StreamProtocol, reason: str) -> None:
         if protocol.accepted:
-            peer = protocol.flow.remote[0]
+            source = source_of(protocol.flow.remote[0])
             self._accepted.discard(protocol)
-            self._silent.pop(protocol, None)
-            self._per_address[peer] -= 1
-            if not self._per_address[peer]:
-                del self._per_address[peer]
+            self._strangers.pop(protocol, None)
+            self._per_address[source] -= 1
+            if not self._per_address[source]:
+                del self._per_address[source]
         else:
             key = self._making.pop(protocol)
             if self._made.get(key) is protocol.flow:

@@ -90,6 +90,11 @@ class Flow:
         """
         raise NotImplementedError
 
+    def trust(self) -> None:
+        """
+        Note that the peer has proved who it is; over UDP that changes nothing.
+        """
+
     def off_close(self, callback: Callable[[Flow], object]) -> None:
         """
         Take back :meth:`on_close`; without effect when it was not asked for.

@@ -6,6 +6,8 @@ and for nothing else; the guard sums up per source address and user. A user that
 refused there; a whole address is blocked only when no phone is validly registered from it and several users failed, so
 that one phone with an old password never silences the office behind its NAT. Floods are held back by a rate.
 
+An address is here what :func:`~pbx.transport.source.source_of` makes of it: IPv6 is counted by network.
+
 Everything is kept in this process, in bounded tables, and forgotten with time: there is no timer.
 """
 
@@ -17,6 +19,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 from twisted.logger import Logger
+
+from pbx.transport.source import source_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +68,7 @@ class Block:
     One block in force.
 
     Attributes:
-        address: The source address.
+        address: The source address, or the IPv6 network.
         user: The user refused from there, or ``None`` when it is the whole address.
         until: The clock's time at which it ends.
     """
@@ -87,7 +91,7 @@ class Guard:
     Attributes:
         has_registration: Asked whether a phone is validly registered from an address.
         is_trunk: Asked whether an address is a trunk's; those are never blocked.
-        on_blocked: Called with an address when the whole of it has been blocked, or ``None``.
+        on_blocked: Called with an address, or the IPv6 network, when the whole of it has been blocked, or ``None``.
         refused: Messages turned away because their address is blocked.
         held_back: Messages turned away because their address sent too many.
     """
@@ -132,17 +136,18 @@ class Guard:
             address: The source address.
         """
         now = self._seconds()
-        if self._blocks and (address, None) in self._blocks and self.blocked(address):
+        source = source_of(address)
+        if self._blocks and (source, None) in self._blocks and self.blocked(address):
             self.refused += 1
             return False
         # The generic cell rate algorithm (ITU-T I.371 annex A): one number an address, the time by which it has
         # earned what it sent.
-        due = self._due.get(address, 0.0)
+        due = self._due.get(source, 0.0)
         if due < now:
             due = now
         elif due - now > self._patience:
             return self._beyond_rate(address, due, now)
-        self._remember(self._due, address, due + self._interval)
+        self._remember(self._due, source, due + self._interval)
         return True
 
     def blocked(self, address: str, user: str | None = None) -> bool:
@@ -153,7 +158,7 @@ class Guard:
             address: The source address.
             user: The user that wants to be authenticated, or ``None`` to ask for the whole address.
         """
-        key = (address, None if user is None else _key(user))
+        key = (source_of(address), None if user is None else _key(user))
         until = self._blocks.get(key)
         if until is None:
             return False
@@ -189,17 +194,18 @@ class Guard:
         now = self._seconds()
         user = _key(user)
         self._count_user(address, user, now)
-        pair = (address, user)
+        source = source_of(address)
+        pair = (source, user)
         failures = self._failures.get(pair)
         if failures is None or now - failures.since > self._settings.window:
             failures = _Failures(0, now)
         failures.count += 1
         self._remember(self._failures, pair, failures)
         if failures.count >= self._settings.failures and not self.blocked(address, user):
-            self._block(address, user, now)
+            self._block(source, user, now)
             self.log.warn(
                 "IP blocked: {address} as user {user} for {seconds:.0f} s after {count} failures",
-                address=address, user=user, seconds=self._settings.block_time, count=failures.count,
+                address=source, user=user, seconds=self._settings.block_time, count=failures.count,
             )  # fmt: skip
 
     def succeeded(self, address: str, user: str) -> None:
@@ -213,8 +219,9 @@ class Guard:
         if not self._failures:
             return
         user = _key(user)
-        self._failures.pop((address, user), None)
-        users = self._users.get(address)
+        source = source_of(address)
+        self._failures.pop((source, user), None)
+        users = self._users.get(source)
         if users is not None:
             users.pop(user, None)
 
@@ -235,6 +242,7 @@ class Guard:
         Returns:
             Whether anything was blocked.
         """
+        address = source_of(address)
         lifted = [key for key in self._blocks if key[0] == address]
         for key in lifted:
             del self._blocks[key]
@@ -245,45 +253,47 @@ class Guard:
         return bool(lifted)
 
     def _count_user(self, address: str, user: str, now: float) -> None:
-        users = self._users.get(address)
+        source = source_of(address)
+        users = self._users.get(source)
         if users is None:
             users = OrderedDict()
         users[user] = now
         users.move_to_end(user)
         while now - next(iter(users.values())) > self._settings.window or len(users) > self._settings.users:
             users.popitem(last=False)
-        self._remember(self._users, address, users)
+        self._remember(self._users, source, users)
         if len(users) < self._settings.users or self.blocked(address) or self.has_registration(address):
             return
-        self._block(address, None, now)
+        self._block(source, None, now)
         self.log.warn(
             "IP blocked: {address} for {seconds:.0f} s, no phone is registered from there and {count} users failed, "
             "the last as user {user}",
-            address=address, user=user, seconds=self._settings.block_time, count=len(users),
+            address=source, user=user, seconds=self._settings.block_time, count=len(users),
         )  # fmt: skip
         if self.on_blocked is not None:
-            self.on_blocked(address)
+            self.on_blocked(source)
 
-    def _block(self, address: str, user: str | None, now: float) -> None:
-        self._remember(self._blocks, (address, user), now + self._settings.block_time)
+    def _block(self, source: str, user: str | None, now: float) -> None:
+        self._remember(self._blocks, (source, user), now + self._settings.block_time)
         # When the block ends the count begins anew.
-        self._failures.pop((address, user or ""), None)
+        self._failures.pop((source, user or ""), None)
         if user is None:
-            self._users.pop(address, None)
+            self._users.pop(source, None)
 
     def _beyond_rate(self, address: str, due: float, now: float) -> bool:
         if self.exempt(address):
             return True
+        source = source_of(address)
         factor = self._settings.registered_factor
         if due - now <= self._patience * 2 and self.has_registration(address):
-            self._remember(self._due, address, due + self._interval / factor)
+            self._remember(self._due, source, due + self._interval / factor)
             return True
         self.held_back += 1
-        if now - self._warned.get(address, -60.0) >= 60.0:
-            self._remember(self._warned, address, now)
+        if now - self._warned.get(source, -60.0) >= 60.0:
+            self._remember(self._warned, source, now)
             self.log.warn(
                 "{address} sends more than {rate:.0f} messages per second: the rest is dropped",
-                address=address, rate=self._settings.rate,
+                address=source, rate=self._settings.rate,
             )  # fmt: skip
         return False
 

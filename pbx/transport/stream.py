@@ -79,6 +79,12 @@ class StreamFlow(Flow):
         if callback in self.waiting:
             self.waiting.remove(callback)
 
+    def trust(self) -> None:
+        """
+        Keep the connection open when strangers take all places.
+        """
+        self._protocol.trust()
+
 
 class TcpFlow(StreamFlow):
     """
@@ -127,7 +133,7 @@ class StreamProtocol(Protocol):
         accepted: bool,
         sent_by: Callable[[str, str], tuple[str, int]],
         established: Callable[[StreamProtocol], object],
-        heard: Callable[[StreamProtocol], object],
+        trusted: Callable[[StreamProtocol], object],
         ended: Callable[[StreamProtocol, str], object],
     ) -> None:
         """
@@ -141,7 +147,7 @@ class StreamProtocol(Protocol):
             accepted: Whether the peer made it.
             sent_by: From our address and the peer's to what we are called.
             established: Called when messages can be sent: over TLS once the peer's certificate was found good.
-            heard: Called when the first whole message has come.
+            trusted: Called when the peer has proved who it is.
             ended: Called when it has ended, with the reason in words.
         """
         self.accepted = accepted
@@ -152,7 +158,7 @@ class StreamProtocol(Protocol):
         self._kind = kind
         self._sent_by = sent_by
         self._established = established
-        self._heard = heard
+        self._trusted = trusted
         self._ended = ended
         self._parser = StreamParser()
         self._due: float | None = None
@@ -161,6 +167,19 @@ class StreamProtocol(Protocol):
         self._resume: IDelayedCall | None = None
         self._clogged = False
         self._unsent = 0
+
+    @property
+    def awaited(self) -> bool:
+        """
+        Whether somebody waits for what comes over it.
+        """
+        return bool(self.flow.waiting)
+
+    def trust(self) -> None:
+        """
+        The peer is no stranger any more.
+        """
+        self._trusted(self)
 
     def connectionMade(self) -> None:
         """
@@ -295,9 +314,7 @@ class StreamProtocol(Protocol):
             return
         self._due = None
         self._last = self._clock.seconds()
-        if self.silent:
-            self.silent = False
-            self._heard(self)
+        self.silent = False
         if reception.tracing:
             reception.trace.received(flow.name, item.to_bytes())
         reception.message(item, flow)

@@ -8,9 +8,11 @@ from twisted.logger import LogLevel
 
 from pbx.registrar.authenticator import AuthenticatorSettings
 from pbx.sip.digest import Challenge
+from pbx.transport.settings import TransportSettings
 from tests.calls.case import ExchangeCase
 from tests.calls.exchange import ADDRESS, REALM
 from tests.calls.phone import Phone
+from tests.calls.stream_phone import StreamPhone
 
 
 class ChallengeTests(ExchangeCase):
@@ -144,6 +146,29 @@ def refreshed(case: ExchangeCase) -> list[int]:
         case.network.advance(0.01)
         statuses.append(phone.last().status)
     return statuses
+
+
+class CrowdTests(ExchangeCase):
+    """
+    Strangers that take all connections.
+    """
+
+    options = {"transport": TransportSettings(sip_hosts=(ADDRESS,), max_connections=3)}
+
+    def test_crowd(self) -> None:
+        """
+        Strangers whose OPTIONS was answered make room for a phone; a phone that proved who it is does not.
+        """
+        desk = self.phone("1001", kind=StreamPhone)
+        crowd = [self.phone("1002", register=False, kind=StreamPhone) for _ in range(2)]
+        for stranger in crowd:
+            stranger.send(stranger.request("OPTIONS", f"sip:{ADDRESS}"))
+            self.network.advance(0.02)
+            self.assertEqual(stranger.last().status, 200)
+        late = self.phone("1003", kind=StreamPhone)
+        self.assertEqual([phone.line.open for phone in (desk, *crowd, late)], [True, False, True, True])
+        for phone in (desk, crowd[1], late):
+            phone.close()
 
 
 class FailureTests(ExchangeCase):

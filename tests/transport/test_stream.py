@@ -325,18 +325,40 @@ class LimitTests(SynchronousTestCase):
 
     def test_in_all(self) -> None:
         """
-        When all places are taken, the longest silent makes room; those that have spoken stay.
+        When all places are taken, the oldest stranger makes room, though it has spoken; who proved who it is stays.
         """
         rig = Rig(max_connections=3)
         self.addCleanup(rig.stop, self)
         phones = [rig.stream_phone(f"10.0.0.{number}") for number in range(3, 6)]
-        phones[0].say(request(via="TCP 10.0.0.3:5060"))
-        rig.advance()
+        flows = []
+        for phone in phones:
+            phone.say(request(via="TCP 10.0.0.3:5060"))
+            rig.advance()
+            flows.append(rig.receiver.flow)
+        flows[0].trust()
         newer = rig.stream_phone("10.0.0.9")
         rig.advance()
         self.assertEqual([phone.ended_at is None for phone in (*phones, newer)], [True, False, True, True])
-        for phone in (phones[2], newer):
-            phone.say(request(via="TCP 10.0.0.3:5060"))
+        flows[2].trust()
+        newer.say(request(via="TCP 10.0.0.9:5060"))
         rig.advance()
+        rig.receiver.flow.trust()
         self.assertIsNotNone(rig.stream_phone("10.0.0.10").ended_at)
         self.assertEqual((rig.layer.connections.displaced, rig.layer.connections.refused), (1, 1))
+
+    def test_awaited(self) -> None:
+        """
+        A connection that somebody waits for makes no room as long as that is so.
+        """
+        rig = Rig(max_connections=1)
+        self.addCleanup(rig.stop, self)
+        phone = rig.stream_phone()
+        phone.say(request(via="TCP 10.0.0.2:5060"))
+        rig.advance()
+        flow, waits = rig.receiver.flow, [].append
+        flow.on_close(waits)
+        self.assertIsNotNone(rig.stream_phone("10.0.0.3").ended_at)
+        self.assertIsNone(phone.ended_at)
+        flow.off_close(waits)
+        self.assertIsNone(rig.stream_phone("10.0.0.4").ended_at)
+        self.assertIsNotNone(phone.ended_at)
