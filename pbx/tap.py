@@ -252,6 +252,7 @@ class Exchange(Service):
         self.switchboard.on_event(Recorder(cdr).event)
         self.directory.on_change(self._extension_changed)
         self._keepalive = KeepAlive(self.reactor, location)
+        self.trace.leave_out(self._keepalive.mark)
         self.location.start()
         self._keepalive.start()
         self.switchboard.start()

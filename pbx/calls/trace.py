@@ -4,6 +4,7 @@ The last messages of each phone, kept in memory: what was said, when, and over w
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
 MOST = 2000
 """Messages kept: at some 900 bytes each they take 2 MB."""
 
-SECRETS = (b"authorization:", b"proxy-authorization:", b"a=crypto:")
-"""Lines that are not shown: digests and keys."""
+LONGEST = 8192
+"""Bytes kept of one message: phones send some 2,000 at most, strangers what they like."""
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Bytes kept of all."""
+
+_secret = re.compile(rb"[ \t]*((?:proxy-)?authorization|a[ \t]*=[ \t]*crypto|k[ \t]*=)", re.IGNORECASE).match
+"""What begins a line that is not shown: digests and keys (RFC 3261 20.7 and 20.28, RFC 4568, RFC 4566 5.12)."""
 
 
 @implementer(ITrace)
@@ -32,19 +39,30 @@ class CallTrace:
 
     def __init__(self, wall: Callable[[], float]) -> None:
         self._wall = wall
-        self._messages: deque[tuple[float, bool, str, bytes]] = deque(maxlen=MOST)
+        # When, whether it is ours, over which flow, its first bytes, and how many more there were.
+        self._messages: deque[tuple[float, bool, str, bytes, int]] = deque()
+        self._bytes = 0
+        self._mark: bytes | None = None
+
+    def leave_out(self, mark: str) -> None:
+        """
+        Keep no OPTIONS of ours that bears this mark, and no answer to one: pings would crowd all else out.
+        """
+        self._mark = mark.encode()
 
     def sent(self, flow: str, data: bytes) -> None:
         """
         Keep a message of ours.
         """
-        self._messages.append((self._wall(), True, flow, data))
+        if self._mark is None or not (data.startswith(b"OPTIONS ") and self._mark in data):
+            self._keep(True, flow, data)
 
     def received(self, flow: str, data: bytes) -> None:
         """
         Keep a message of a peer's.
         """
-        self._messages.append((self._wall(), False, flow, data))
+        if self._mark is None or not (data.startswith(b"SIP/2.0 ") and self._mark in data):
+            self._keep(False, flow, data)
 
     def about(self, text: str) -> str:
         """
@@ -52,16 +70,38 @@ class CallTrace:
         """
         wanted = text.encode()
         lines = []
-        for at, out, flow, data in list(self._messages):
+        for at, out, flow, data, more in list(self._messages):
             if wanted in data:
                 lines.append(f"{at:.3f} {'to' if out else 'from'} {flow}")
                 lines += [f"    {line}" for line in _shown(data)]
+                if more:
+                    lines.append(f"    ({more} bytes more)")
         return "\n".join(lines)
+
+    def _keep(self, out: bool, flow: str, data: bytes) -> None:
+        length = len(data)
+        if length <= 4 and not data.strip():
+            # A keep-alive (RFC 5626 3.5.1).
+            return
+        kept = data if length <= LONGEST else data[:LONGEST]
+        messages = self._messages
+        messages.append((self._wall(), out, flow, kept, length - len(kept)))
+        self._bytes += len(kept)
+        while len(messages) > MOST or self._bytes > MOST_BYTES:
+            self._bytes -= len(messages.popleft()[3])
 
 
 def _shown(data: bytes) -> list[str]:
     shown = []
-    for line in data.split(b"\r\n"):
-        secret = line.lower().startswith(SECRETS)
-        shown.append((line.partition(b":")[0] + b": (not shown)" if secret else line).decode("utf-8", "replace"))
+    hidden = False
+    lines = re.split(rb"\r\n|\r|\n", data)
+    for line in lines:
+        # RFC 3261 7.3.1: a line that begins with a blank goes on with the one before.
+        goes_on = hidden and line[:1] in (b" ", b"\t")
+        found = _secret(line)
+        hidden = goes_on or found is not None
+        if found is not None:
+            shown.append(found[1].decode() + ": (not shown)")
+        elif not goes_on:
+            shown.append(line.decode("utf-8", "replace"))
     return shown

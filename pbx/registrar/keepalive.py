@@ -27,6 +27,10 @@ class KeepAlive:
 
     The ping is an OPTIONS, so that the phone's answer refreshes the mapping from inside too. It is sent once, outside
     any transaction: the next one is the repetition, and the answer is dropped as one that nobody waits for.
+
+    Attributes:
+        mark: What stands in each ping and its answer, and in no other message.
+        sent: Pings sent.
     """
 
     log = Logger()
@@ -34,6 +38,7 @@ class KeepAlive:
     def __init__(self, clock: IReactorTime, location: Location) -> None:
         self._clock = clock
         self._location = location
+        self.mark = secrets.token_hex(8)
         self._turn = 0
         self._timer: IDelayedCall | None = None
         self.sent = 0
@@ -70,7 +75,7 @@ class KeepAlive:
             "Max-Forwards: 70\r\n"
             f"From: <sip:ping@{host}>;tag={new_tag()}\r\n"
             f"To: <{binding.contact}>\r\n"
-            f"Call-ID: {new_call_id()}\r\n"
+            f"Call-ID: {self.mark}{new_call_id()}\r\n"
             "CSeq: 1 OPTIONS\r\n"
             "Content-Length: 0\r\n\r\n"
         )

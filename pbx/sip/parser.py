@@ -8,6 +8,7 @@ A message is cut into rows of text and no more; what a row means is read when it
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from attrs import frozen
 
@@ -15,6 +16,9 @@ from pbx.sip.error import ParseError
 from pbx.sip.grammar import BLANK, is_token, number
 from pbx.sip.headers import NAMES, Headers, spelling
 from pbx.sip.message import Request, Response
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 MAX_MESSAGE = 65_535
 """Bytes of a message: what fits a UDP datagram, and nothing a phone sends comes near it."""
@@ -213,14 +217,23 @@ class StreamParser:
     Where a message is malformed, the next one can't be found: nothing more comes out, and the connection must be
     closed.
 
+    Args:
+        max_header: Bytes of a message's head.
+        max_body: Bytes of its body.
+        seen: Shown the bytes of each message as it came, of a malformed one its head.
+
     Attributes:
         error: What was wrong with the stream; ``None`` as long as it is sound.
     """
 
-    __slots__ = ("_buffer", "_length", "_max_body", "_max_header", "_message", "_scanned", "error")
+    __slots__ = ("_buffer", "_head", "_length", "_max_body", "_max_header", "_message", "_scanned", "_seen", "error")
 
-    def __init__(self, max_header: int = MAX_HEADER, max_body: int = MAX_BODY) -> None:
+    def __init__(
+        self, max_header: int = MAX_HEADER, max_body: int = MAX_BODY, seen: Callable[[bytes], object] | None = None
+    ) -> None:
         self.error: ParseError | None = None
+        self._seen = seen
+        self._head = b""
         self._buffer = bytearray()
         self._message: Request | Response | None = None
         self._length = 0
@@ -277,11 +290,19 @@ class StreamParser:
                 del buffer[:2]
             end = buffer.find(b"\r\n\r\n", self._scanned)
             if (end if end >= 0 else len(buffer)) > self._max_header:
+                self._show(bytes(buffer[: self._max_header]))
                 raise ParseError("Message Too Large", 513)
             if end < 0:
                 self._scanned = max(0, len(buffer) - 3)
                 return None
-            message = self._begin(bytes(buffer[:end]))
+            head = bytes(buffer[:end])
+            try:
+                message = self._begin(head)
+            except ParseError:
+                self._show(head)
+                raise
+            if self._seen is not None:
+                self._head = head
             self._scanned = 0
             del buffer[: end + 4]
         if len(buffer) < self._length:
@@ -290,7 +311,13 @@ class StreamParser:
         self._message = None
         message.body = bytes(buffer[: self._length])
         del buffer[: self._length]
+        if self._seen is not None:
+            self._seen(self._head + b"\r\n\r\n" + message.body)
         return message
+
+    def _show(self, data: bytes) -> None:
+        if self._seen is not None:
+            self._seen(data)
 
     def _begin(self, head: bytes) -> Request | Response:
         message, length = _read_head(head)

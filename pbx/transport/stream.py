@@ -160,7 +160,8 @@ class StreamProtocol(Protocol):
         self._established = established
         self._trusted = trusted
         self._ended = ended
-        self._parser = StreamParser()
+        # Shown as it came: what is malformed is what one looks for.
+        self._parser = StreamParser(seen=self._show if reception.tracing else None)
         self._due: float | None = None
         self._last = 0.0
         self._timer: IDelayedCall | None = None
@@ -315,9 +316,10 @@ class StreamProtocol(Protocol):
         self._due = None
         self._last = self._clock.seconds()
         self.silent = False
-        if reception.tracing:
-            reception.trace.received(flow.name, item.to_bytes())
         reception.message(item, flow)
+
+    def _show(self, data: bytes) -> None:
+        self._reception.trace.received(self.flow.name, data)
 
     def _malformed(self, error: ParseError) -> None:
         self._reception.unreadable(error, self.flow)

@@ -19,7 +19,7 @@ class ITrace(Interface):
 
     def received(flow_text: str, data: bytes) -> None:  # noqa: N805
         """
-        ``data``, one whole message, arrived on the flow whose name is ``flow_text``.
+        ``data`` arrived on the flow whose name is ``flow_text``: a message as it came, well-formed or not.
         """
 
 

@@ -189,13 +189,13 @@ class UdpSocket(DatagramProtocol):
                 self.send(b"\r\n", self.flow(addr))
             return
         flow = self.flow(addr)
+        if reception.tracing:
+            reception.trace.received(flow.name, datagram)
         try:
             message = parse(datagram)
         except ParseError as error:
             reception.unreadable(error, flow)
             return
-        if reception.tracing:
-            reception.trace.received(flow.name, datagram)
         reception.message(message, flow)
 
 

@@ -20,6 +20,7 @@ class KeepAliveTests(ExchangeCase):
         """
         super().setUp()
         self.keepalive = KeepAlive(self.network.clock, self.exchange.location)
+        self.exchange.trace.leave_out(self.keepalive.mark)
         self.keepalive.start()
         self.idle += 1
 
@@ -46,7 +47,9 @@ class KeepAliveTests(ExchangeCase):
         ping = phone.requests("OPTIONS")[0]
         self.assertEqual((ping.uri, ping.max_forwards), (phone.contact, 70))
         self.assertEqual(len({request.call_id for request in phone.requests("OPTIONS")}), 4)
-        # The phone's answers are heard and dropped.
+        # The phone's answers are heard and dropped, and none of it crowds out of the trace what calls have said.
+        self.assertEqual(self.exchange.trace.about("OPTIONS"), "")
+        self.assertIn("REGISTER", self.exchange.trace.about("REGISTER"))
         self.assertEqual(self.exchange.transactions.active, 0)
         self.assertEqual(self.loud, [])
 

@@ -267,6 +267,25 @@ class StreamTests(SynchronousTestCase):
             self.assertEqual(found, expected, size)
             self.assertEqual(len(parser), 0)
 
+    def test_seen(self) -> None:
+        """
+        The bytes of each message are shown as they came, however they are cut, and the head of a malformed one.
+        """
+        wrong = OPTIONS.replace(b"To:", b"T o:")
+        for size in (1, 7, 5000):
+            seen: list[bytes] = []
+            parser = StreamParser(seen=seen.append)
+            stream = INVITE + b"\r\n\r\n" + OPTIONS + wrong
+            with self.assertRaises(ParseError):
+                for at in range(0, len(stream) + 1, size):
+                    parser.feed(stream[at : at + size])
+                parser.feed(b"")
+            self.assertEqual(seen, [INVITE, OPTIONS, wrong.removesuffix(b"\r\n\r\n")], size)
+        seen = []
+        with self.assertRaises(ParseError):
+            StreamParser(max_header=10, seen=seen.append).feed(b"x" * 20)
+        self.assertEqual(seen, [b"x" * 10])
+
     def test_waits(self) -> None:
         """
         A message is given when its last byte is there.

@@ -246,16 +246,21 @@ class StreamTests(SynchronousTestCase):
 
     def test_trace(self) -> None:
         """
-        The trace is shown each message.
+        The trace is shown each message as it came, and what is none too.
         """
         trace = Trace()
         rig = self.make(trace=trace)
         phone = rig.stream_phone()
-        phone.say(b"\r\n\r\n" + self.tcp())
+        odd = self.tcp().replace(b"Max-Forwards: 70", b"max-forwards :70")
+        phone.say(b"\r\n\r\n" + odd)
         rig.advance()
         rig.receiver.flow.send(b"answer")
-        self.assertEqual([(way, data[:7]) for way, _, data in trace.seen],
-                         [("received", b"OPTIONS"), ("sent", b"answer")])
+        phone.say(b"OPTIONS sip:x SIP/2.0\r\nNo header\r\n\r\n")
+        rig.advance()
+        self.assertEqual(
+            [(way, data) for way, _, data in trace.seen],
+            [("received", odd), ("sent", b"answer"), ("received", b"OPTIONS sip:x SIP/2.0\r\nNo header")],
+        )
         self.assertTrue(trace.seen[0][1].startswith("tcp:10.0.0.1:5060>10.0.0.2:"))
 
 

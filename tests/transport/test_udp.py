@@ -238,7 +238,7 @@ class TraceTests(SynchronousTestCase):
 
     def test_both_ways(self) -> None:
         """
-        Each message in and out is shown with the name of its flow; garbage and keep-alives are not.
+        Each message in and out is shown with the name of its flow, what cannot be read too; keep-alives are not.
         """
         trace = Trace()
         rig = Rig(trace=trace)
@@ -249,4 +249,7 @@ class TraceTests(SynchronousTestCase):
         rig.advance()
         rig.receiver.flow.send(b"answer")
         name = f"udp:{PBX}:5060>{PHONE}:5060"
-        self.assertEqual(trace.seen, [("received", name, request()), ("sent", name, b"answer")])
+        self.assertEqual(
+            trace.seen,
+            [("received", name, b"garbage garbage"), ("received", name, request()), ("sent", name, b"answer")],
+        )
