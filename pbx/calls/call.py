@@ -10,7 +10,7 @@ from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pbx.calls.events import CallAnswered, CallEnded
+from pbx.calls.events import CallAnswered, CallEnded, MediaChanged
 from pbx.calls.inbound import ICallerOwner, InboundLeg
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import ICalleeOwner, OutboundLeg
@@ -135,6 +135,7 @@ class Call:
         self._attempt: Attempt | None = None
         self._over = False
         self._callee_headers: tuple[tuple[str, str], ...] = ()
+        self._media: tuple[str, str, int, str] | None = None
         self._probing: set[Leg] = set()
         self._probed: dict[Leg, float] = {}
         self.inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller.number, flow, invite)
@@ -307,8 +308,9 @@ class Call:
                 self._join(self.outbound)
                 if self.state_of_media == "transcode":
                     self._tools.tasks.start(self._align(self.outbound), "offer a codec in common")
-            return
-        self._regard_hold(leg)
+        else:
+            self._regard_hold(leg)
+        self._note_media()
 
     def leg_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
         """
@@ -335,9 +337,20 @@ class Call:
         self.inbound.answer(leg.agreed, self._callee_headers)
         self._join(leg)
         self.answered = self._tools.wall()
-        path = self.bridge.state if self.bridge is not None else "relay"
-        codec = leg.audio.codec if leg.audio is not None else ""
-        self._tools.emit(CallAnswered(self.id, self.answered, path, codec))
+        self._tools.emit(CallAnswered(self.id, self.answered, self._tools.core.clock.seconds()))
+        self._note_media()
+
+    def _note_media(self) -> None:
+        """
+        Tell how the sound goes, when that is otherwise than told last.
+        """
+        near, leg = self.inbound.audio, self.outbound
+        if self._over or self.answered is None or self.bridge is None or near is None or leg is None:
+            return
+        media = (self.bridge.state, near.codec, leg.number, leg.audio.codec if leg.audio is not None else "")
+        if media != self._media:
+            self._media = media
+            self._tools.emit(MediaChanged(self.id, self._tools.wall(), *media))
 
     def _reject(self, status: int, cause: int, text: str) -> None:
         self.inbound.reject(status, cause, text, (RETRY_AFTER,) if status == 503 else ())
@@ -381,6 +394,7 @@ class Call:
         try:
             offer = audio.offer_again(onward(self.inbound.agreed.send, also=(EVENTS,)))
             audio.answered(await session.offer(offer))
+            self._note_media()
         except (OfferRefused, ProtocolError) as refusal:
             audio.withdraw()
             self.log.info("{call_id}: {party} keeps its codec: {why}", call_id=self.id, party=leg.party, why=refusal)
@@ -407,6 +421,7 @@ class Call:
         try:
             if self.bridge is not None:
                 self.bridge.stop()
-            self._tools.emit(CallEnded(self.id, self._tools.wall(), disposition, status, cause, text, by))
+            now, clock = self._tools.wall(), self._tools.core.clock.seconds()
+            self._tools.emit(CallEnded(self.id, now, clock, disposition, status, cause, text, by))
         finally:
             self._on_over(self)

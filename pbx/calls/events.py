@@ -26,6 +26,7 @@ class CallBegan:
     Attributes:
         call: The call's identifier, 32 hexadecimal digits.
         at: When, in seconds since the epoch by the wall clock; likewise in all events.
+        clock: When, by the reactor's clock, which nobody sets: durations are reckoned by it.
         caller: The number that calls.
         caller_name: The name that goes with it.
         callee: What was dialled.
@@ -35,6 +36,7 @@ class CallBegan:
 
     call: str
     at: float
+    clock: float
     caller: str
     caller_name: str
     callee: str
@@ -109,15 +111,31 @@ class LegEnded:
 class CallAnswered:
     """
     Caller and callee can talk.
+    """
+
+    call: str
+    at: float
+    clock: float
+
+
+@frozen(slots=True)
+class MediaChanged:
+    """
+    The sound of an answered call goes its way for the first time, or another way or in another codec than before.
 
     Attributes:
         media_path: How the packets go: ``relay``, ``transcode`` or ``kernel``.
+        caller_codec: The codec of the caller's leg.
+        callee_leg: The leg that was picked up.
+        callee_codec: Its codec.
     """
 
     call: str
     at: float
     media_path: str
-    codec: str
+    caller_codec: str
+    callee_leg: int
+    callee_codec: str
 
 
 @frozen(slots=True)
@@ -134,6 +152,7 @@ class CallEnded:
 
     call: str
     at: float
+    clock: float
     disposition: Disposition
     status: int | None
     cause: int
@@ -141,4 +160,4 @@ class CallEnded:
     by: Party
 
 
-CallEvent = CallBegan | LegBegan | LegRang | LegAnswered | LegEnded | CallAnswered | CallEnded
+CallEvent = CallBegan | LegBegan | LegRang | LegAnswered | LegEnded | CallAnswered | MediaChanged | CallEnded

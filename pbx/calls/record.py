@@ -5,15 +5,30 @@ The call detail record: made from a call's events alone.
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from zope.interface import Interface
 
-from pbx.calls.events import CallAnswered, CallBegan, CallEnded, LegAnswered, LegBegan, LegEnded, LegRang
+from pbx.calls.events import (
+    CallAnswered,
+    CallBegan,
+    CallEnded,
+    LegAnswered,
+    LegBegan,
+    LegEnded,
+    LegRang,
+    MediaChanged,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from pbx.calls.events import CallEvent
+
+
+CALLER = 1
+"""The number of the caller's leg."""
 
 
 class IRecords(Interface):
@@ -21,15 +36,15 @@ class IRecords(Interface):
     Where records are kept.
     """
 
-    def add(record: dict[str, Any]) -> None:  # noqa: N805
+    def add(record: Callable[[], dict[str, Any]]) -> None:  # noqa: N805
         """
-        Keep a record, exactly once by its ``id``; never waits.
+        Keep what ``record()`` returns, exactly once by its ``id``; never waits, and asks for it when it is written.
         """
 
 
 class Recorder:
     """
-    Collects the events of each live call and writes its record when it ends.
+    Collects the events of each live call, and has its record made of them when it has ended.
 
     Args:
         records: Where they go.
@@ -37,7 +52,7 @@ class Recorder:
 
     def __init__(self, records: IRecords) -> None:
         self._records = records
-        self._open: dict[str, dict[str, Any]] = {}
+        self._open: dict[str, list[CallEvent]] = {}
 
     def __len__(self) -> int:
         return len(self._open)
@@ -46,18 +61,40 @@ class Recorder:
         """
         Take an event.
         """
+        # Between two messages nothing is done but this: the record is made when there is time.
         if isinstance(event, CallBegan):
-            self._open[event.call] = {
-                "id": event.call, "call_id": event.sip_call_id, "caller": event.caller,
-                "caller_name": event.caller_name, "callee": event.callee, "started": event.at, "answered": None,
-                "media_path": None, "codec": None, "legs": {}, "route": list(event.reasons),
-            }
+            self._open[event.call] = [event]
             return
-        record = self._open.get(event.call)
-        if record is None:
+        events = self._open.get(event.call)
+        if events is None:
             return
-        legs: dict[int, dict[str, Any]] = record["legs"]
-        if isinstance(event, LegBegan):
+        events.append(event)
+        if isinstance(event, CallEnded):
+            del self._open[event.call]
+            self._records.add(partial(record_of, events))
+
+
+def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
+    """
+    Make the record of a call.
+
+    Args:
+        events: All that happened to it, in order.
+
+    Returns:
+        JSON values.
+    """
+    record: dict[str, Any] = {"answered": None, "billable": 0.0, "media_path": None, "codec": None}
+    legs: dict[int, dict[str, Any]] = {}
+    started, answered = 0.0, None
+    for event in events:
+        if isinstance(event, CallBegan):
+            started = event.clock
+            record.update(
+                id=event.call, call_id=event.sip_call_id, caller=event.caller, caller_name=event.caller_name,
+                callee=event.callee, started=stamp(event.at), route=list(event.reasons),
+            )
+        elif isinstance(event, LegBegan):
             legs[event.leg] = {
                 "direction": event.direction, "party": event.party, "address": event.address,
                 "call_id": event.sip_call_id, "started": stamp(event.at), "rang": None, "answered": None,
@@ -67,32 +104,25 @@ class Recorder:
             legs[event.leg]["rang"] = stamp(event.at)
         elif isinstance(event, LegAnswered):
             legs[event.leg].update(answered=stamp(event.at), codec=event.codec)
+        elif isinstance(event, MediaChanged):
+            record.update(media_path=event.media_path, codec=event.callee_codec)
+            legs[CALLER]["codec"] = event.caller_codec
+            legs[event.callee_leg]["codec"] = event.callee_codec
         elif isinstance(event, LegEnded):
             quality = event.quality.as_dict() if event.quality is not None else None
             legs[event.leg].update(ended=stamp(event.at), status=event.status, reason=event.reason, quality=quality)
         elif isinstance(event, CallAnswered):
-            record.update(answered=event.at, media_path=event.media_path, codec=event.codec)
+            answered = event.clock
+            record["answered"] = stamp(event.at)
         elif isinstance(event, CallEnded):
-            del self._open[event.call]
-            self._records.add(self._finished(record, event))
-
-    def _finished(self, record: dict[str, Any], event: CallEnded) -> dict[str, Any]:
-        started, answered = record["started"], record["answered"]
-        return {
-            **record,
-            "started": stamp(started),
-            "answered": None if answered is None else stamp(answered),
-            "ended": stamp(event.at),
-            # The wall clock may have been moved meanwhile; no call lasts less than nothing.
-            "duration": max(0.0, round(event.at - started, 3)),
-            "billable": 0.0 if answered is None else max(0.0, round(event.at - answered, 3)),
-            "disposition": event.disposition,
-            "reason": event.reason,
-            "status": event.status,
-            "q850": event.cause,
-            "hangup_by": event.by,
-            "legs": [record["legs"][number] for number in sorted(record["legs"])],
-        }
+            record.update(
+                ended=stamp(event.at), duration=round(event.clock - started, 3), disposition=event.disposition,
+                reason=event.reason, status=event.status, q850=event.cause, hangup_by=event.by,
+            )
+            if answered is not None and event.disposition == "answered":
+                record["billable"] = round(event.clock - answered, 3)
+    record["legs"] = [legs[number] for number in sorted(legs)]
+    return record
 
 
 def stamp(seconds: float) -> str:

@@ -188,7 +188,8 @@ class Switchboard:
         call_id = secrets.token_hex(16)
         self._emit(
             CallBegan(
-                call_id, self._wall(), extension.number, extension.name, number, request.call_id, decision.reasons
+                call_id, self._wall(), self._core.clock.seconds(), extension.number, extension.name, number,
+                request.call_id, decision.reasons,
             )
         )
         call = self.calls[call_id] = Call(

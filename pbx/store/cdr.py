@@ -27,7 +27,7 @@ LIST_LIMIT = 1000
 
 COLUMNS = (
     "id, call_id, caller, caller_name, callee, started, answered, ended, duration, billable, disposition, reason,"
-    " status, q850, hangup_by, media_path, codec, mos, legs"
+    " status, q850, hangup_by, media_path, codec, mos, route, legs"
 )
 
 # The record's own "mos" is never asked for: it is that of its worst leg, worked out by the server.
@@ -35,11 +35,13 @@ INSERT = f"""
     INSERT INTO cdr ({COLUMNS})
     SELECT id, call_id, caller, caller_name, callee, started, answered, ended, duration, billable, disposition, reason,
         status, q850, hangup_by, media_path, codec,
-        (SELECT min((leg -> 'quality' ->> 'mos')::float8) FROM jsonb_array_elements(legs) AS leg), coalesce(legs, '[]')
+        (SELECT min((leg -> 'quality' ->> 'mos')::float8) FROM jsonb_array_elements(legs) AS leg),
+        coalesce(route, '[]'), coalesce(legs, '[]')
     FROM jsonb_to_recordset(%s::jsonb) AS record (
         id text, call_id text, caller text, caller_name text, callee text, started timestamptz, answered timestamptz,
         ended timestamptz, duration float8, billable float8, disposition text, reason text, status integer,
-        q850 integer, hangup_by text, media_path text, codec text, legs jsonb)
+        q850 integer, hangup_by text, media_path text, codec text, route jsonb,
+        legs jsonb)
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - constant
 
@@ -89,16 +91,17 @@ class Cdr:
         """
         await self.outbox.stop()
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: Callable[[], dict[str, Any]]) -> None:
         """
         Keep a call's record; returns at once. A record with an id that is there already changes nothing.
 
         Args:
-            record: JSON values: ``id``, ``call_id``, ``caller``, ``caller_name``, ``callee``, ``started``,
-                ``answered``, ``ended`` (ISO 8601), ``duration``, ``billable`` (seconds), ``disposition``, ``reason``,
-                ``status``, ``q850``, ``hangup_by``, ``media_path``, ``codec``, and ``legs``, a list of objects.
+            record: Makes it when it is written. JSON values: ``id``, ``call_id``, ``caller``, ``caller_name``,
+                ``callee``, ``started``, ``answered``, ``ended`` (ISO 8601), ``duration``, ``billable`` (seconds),
+                ``disposition``, ``reason``, ``status``, ``q850``, ``hangup_by``, ``media_path``, ``codec``, ``route``
+                (why the call went where it went), and ``legs``, a list of objects.
         """
-        self.outbox.add(document(record))
+        self.outbox.add(lambda: document(record()))
 
     async def list(
         self,

@@ -9,7 +9,6 @@ answer got lost has the same id, and is kept once.
 from __future__ import annotations
 
 from collections import deque
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -73,7 +72,8 @@ class Outbox:
         self._insert = insert
         self._spool = spool
         self._in_thread = in_thread
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[Callable[[], bytes]] = deque()
+        self._batch: deque[bytes] = deque()
         self._files: deque[Path] = deque()
         self._on_disk: dict[Path, int] = {}
         self._worker = Worker(clock, self._work, "store call records")
@@ -87,14 +87,14 @@ class Outbox:
         """
         How many records are in memory.
         """
-        return len(self._queue)
+        return len(self._queue) + len(self._batch)
 
     @property
     def pending(self) -> int:
         """
         How many records have not reached the database, in memory or on disk.
         """
-        return len(self._queue) + sum(self._on_disk.values())
+        return self.waiting + sum(self._on_disk.values())
 
     @property
     def files(self) -> int:
@@ -114,19 +114,20 @@ class Outbox:
             self.log.info("{n} call records of an earlier run wait on disk", n=self.pending)
             self._worker.soon(0)
 
-    def add(self, record: bytes) -> None:
+    def add(self, record: Callable[[], bytes]) -> None:
         """
-        Take a record; returns at once. After :meth:`stop` it is written to disk here and now.
+        Take a record, which is made when its turn has come; returns at once.
+
+        After :meth:`stop` it is written to disk here and now.
         """
         if self._closed:
-            self._spool.write([record])
+            self._spool.write([record()])
             return
-        queue = self._queue
-        if len(queue) >= QUEUE_LIMIT:
+        if self.waiting >= QUEUE_LIMIT:
             self._lose()
             return
-        queue.append(record)
-        count = len(queue)
+        self._queue.append(record)
+        count = self.waiting
         if count == 1:
             self._worker.soon(PAUSE if self._usable() else SPOOL_PAUSE)
         elif count == BATCH:
@@ -137,14 +138,14 @@ class Outbox:
         Write what waits: the database is back.
         """
         self._not_before = float("-inf")
-        if self._queue or self._files:
+        if self.waiting or self._files:
             self._worker.soon(0)
 
     async def flush(self, limit: float = STOP_SECONDS) -> None:
         """
         Write what waits in memory now.
         """
-        if self._queue:
+        if self.waiting:
             await self._worker.settle(limit, again=True)
 
     async def stop(self) -> None:
@@ -152,35 +153,48 @@ class Outbox:
         Write what waits, to disk when the database does not take it in time.
         """
         self._stopping = True
-        await self._worker.settle(STOP_SECONDS, again=bool(self._queue))
+        await self._worker.settle(STOP_SECONDS, again=bool(self.waiting))
         self._worker.stop()
         self._closed = True
-        if self._queue:
+        if self.waiting:
             # Also what is on its way this moment: twice is once.
-            left = list(self._queue)
+            self._make(QUEUE_LIMIT)
+            left = list(self._batch)
             try:
                 await self._in_thread(self._spool.write, left)
             except OSError as error:
                 self.log.critical("{n} call records are lost: {error}", n=len(left), error=error)
             else:
                 self.spooled += len(left)
-                self._queue.clear()
+                self._batch.clear()
+
+    def _make(self, most: int) -> None:
+        """
+        Make records until so many are ready to be written.
+        """
+        while self._queue and len(self._batch) < most:
+            make = self._queue.popleft()
+            try:
+                self._batch.append(make())
+            except Exception:  # noqa: BLE001 - the border: the others must be written
+                self.lost += 1
+                self.log.failure("A call record could not be made")
 
     async def _work(self) -> None:
-        while self._queue:
-            batch = list(islice(self._queue, BATCH))
-            if not (self._usable() and await self._inserted(batch)) and not await self._spooled(batch):
+        while self.waiting:
+            self._make(BATCH)
+            batch = list(self._batch)
+            if batch and not (self._usable() and await self._inserted(batch)) and not await self._spooled(batch):
                 self._worker.soon(AGAIN)
                 return
             if self._closed:
                 return
-            for _ in batch:
-                self._queue.popleft()
+            self._batch.clear()
         await self._replay()
 
     async def _replay(self) -> None:
         while self._files and self._usable() and not self._stopping:
-            if len(self._queue) >= BATCH:
+            if self.waiting >= BATCH:
                 self._worker.soon(0)
                 return
             if not await self._replayed(self._files[0]):

@@ -4,6 +4,7 @@ The exchange on a network in memory, in virtual time: everything from the socket
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -56,11 +57,11 @@ class Kept:
         self.records: list[dict[str, Any]] = []
         self.bindings: dict[str, list[dict[str, Any]]] = {}
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: Callable[[], dict[str, Any]]) -> None:
         """
         Keep a record.
         """
-        self.records.append(record)
+        self.records.append(record())
 
     def save(self, aor: str, rows: list[dict[str, Any]]) -> None:
         """

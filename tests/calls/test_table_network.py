@@ -196,8 +196,7 @@ def wall_clock_moved(case: ExchangeCase, hours: float) -> int | None:
     case.network.advance(20)
     case.assertEqual(case.exchange.records, [])
     status = talk.hang_up(anna).status
-    case.assertGreaterEqual(case.record["duration"], 0)
-    case.assertGreaterEqual(case.record["billable"], 0)
+    case.assertEqual((round(case.record["duration"], 1), round(case.record["billable"], 1)), (50.0, 50.0))
     # A registration lasts as long as it was told, whatever the wall clock says.
     case.assertEqual(len(case.exchange.location.bindings("1001")), 1)
     return status
@@ -205,14 +204,14 @@ def wall_clock_moved(case: ExchangeCase, hours: float) -> int | None:
 
 def wall_clock_moved_back(case: ExchangeCase) -> int | None:
     """
-    The wall clock is set back by an hour: no timer notices, and the record has no negative duration.
+    The wall clock is set back by an hour: no timer notices, and the call has lasted as long as it has.
     """
     return wall_clock_moved(case, -1)
 
 
 def wall_clock_moved_on(case: ExchangeCase) -> int | None:
     """
-    The wall clock is set on by an hour: no timer notices.
+    The wall clock is set on by an hour: likewise.
     """
     return wall_clock_moved(case, 1)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from twisted.internet.defer import Deferred, maybeDeferred
@@ -94,7 +95,7 @@ class OutboxTests(SynchronousTestCase):
         Put records into the outbox.
         """
         for name in names:
-            self.outbox.add(record(name))
+            self.outbox.add(partial(record, name))
 
     def stop(self) -> None:
         """
