@@ -61,6 +61,7 @@ class LegAudio:
             raise PortsExhausted(str(error)) from error
         self.keys_allowed = srtp_in_clear or flow.transport == "TLS"
         self._session_id = secrets.randbits(31)
+        self._version = 0
         self._local: SessionDescription | None = None
         self._local_formats: tuple[Format, ...] = ()
         self._local_cryptos: tuple[Crypto, ...] = ()
@@ -132,6 +133,7 @@ class LegAudio:
             raise ProtocolError(488, "No SRTP suite in common")
         self.formats = formats
         self.remote = audio
+        self._before = None
         self._configure(self._local_cryptos if audio.cryptos else ())
 
     # Their offer, our answer.
@@ -174,14 +176,19 @@ class LegAudio:
             cryptos=keys, audio=audio,
         )
         self._mux = True
+        # An offer of ours that waits for another try is overtaken: there is nothing to go back to.
+        self._before = None
         self._configure(keys)
         return self._write(answer)
 
     def offer_again(self, formats: Sequence[Format]) -> bytes:
         """
         Describe what we offer in a session that is up, in the formats' order; :meth:`withdraw` takes it back.
+
+        Again, before there was an answer, the earlier one is as if it had not been.
         """
-        self._before = (self._local, self._local_formats, self._direction, self._mux)
+        if self._before is None:
+            self._before = (self._local, self._local_formats, self._direction, self._mux)
         remote = self.remote
         used = self._local_formats if remote is None else (*self._local_formats, *remote.formats)
         profile = "RTP/AVP" if remote is None else remote.profile
@@ -243,7 +250,8 @@ class LegAudio:
         return next((key for key in keys if (key.tag, key.suite) in theirs), None)
 
     def _write(self, description: SessionDescription) -> bytes:
-        self._local = revised(self._local, description)
+        self._local = revised(self._local, description, self._version)
+        self._version = max(self._version, int(self._local.origin.version))
         return self._local.to_bytes()
 
     def _configure(self, keys: tuple[Crypto, ...]) -> None:

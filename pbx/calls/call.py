@@ -392,8 +392,9 @@ class Call:
         if audio is None or session is None or session.busy:
             return
         try:
-            offer = audio.offer_again(onward(self.inbound.agreed.send, also=(EVENTS,)))
-            audio.answered(await session.offer(offer))
+            audio.answered(await session.offer(
+                lambda: audio.offer_again(onward(self.inbound.agreed.send, also=(EVENTS,)))
+            ))
             self._note_media()
         except (OfferRefused, ProtocolError) as refusal:
             audio.withdraw()

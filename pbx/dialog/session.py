@@ -25,7 +25,7 @@ from pbx.sip.multipart import sdp_of
 from pbx.sip.reasons import CAUSES, parse_reasons, reason_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from pbx.dialog.dialog import Dialog
     from pbx.dialog.incoming import IncomingInvite
@@ -68,6 +68,7 @@ class Session:
         self.timer = SessionTimer(core.clock, self._refresher.due, self._refresher.missed)
         self._acknowledgement: Acknowledgement | None = None
         self._answer_due = False
+        self._offers_seen = 0
         self._first_ack = True
         self._exchanges: set[Exchange] = set()
         self._waiting: list[Deferred[None]] = []
@@ -107,31 +108,37 @@ class Session:
             exchange.abandon()
         self._wake()
 
-    async def offer(self, sdp: bytes) -> bytes:
+    async def offer(self, make: Callable[[], bytes]) -> bytes:
         """
         Make the peer a new offer by re-INVITE, again after a glare (RFC 3261 14.1).
 
+        The session goes on without it just as well, so no answer is a refusal: who is gone, a probe finds out.
+
         Args:
-            sdp: The offer.
+            make: Makes the offer, anew for each try: between two tries it may have become another.
 
         Returns:
-            The peer's answer.
+            The peer's answer to the last one made.
 
         Raises:
-            OfferRefused: The peer refused, or the session ended meanwhile.
+            OfferRefused: The peer refused, did not answer, made an offer of its own before ours was tried again, or
+                the session ended meanwhile.
         """
         if len(self._waiting) >= MOST_OFFERS:
             raise OfferRefused(491)
+        await self.idle()
+        seen = self._offers_seen
         for _ in range(MOST_GLARES):
-            await self.idle()
+            sdp = make()
             ours = self.timer.ours or self.timer.agreement is None
             headers = (SDP, ("Allow", ALLOW), *self._refresher.headers(ours=ours))
             response = await self.exchange("INVITE", headers, sdp)
             if self.state is not State.UP:
                 raise OfferRefused(481)
             status = response if isinstance(response, int) else response.status
-            if isinstance(response, int) or status in GONE:
+            if status == 481:
                 self.end_both(Ending(by_peer=False, cause=102, text=f"re-INVITE failed with {status}"))
+            if isinstance(response, int):
                 raise OfferRefused(status)
             if status < 300:
                 return self._taken(sdp, response)
@@ -139,6 +146,10 @@ class Session:
                 await self.wait_after_glare()
             elif status != 422 or not self._refresher.corrected(response):
                 raise OfferRefused(status)
+            await self.idle()
+            if self._offers_seen != seen:
+                # Ours answered a state of things that is no more.
+                break
         raise OfferRefused(491)
 
     async def idle(self) -> None:
@@ -317,6 +328,7 @@ class Session:
         if self.state is not State.UP:
             raise ProtocolError(481, "Call/Transaction Does Not Exist")
         sdp = self.user.offer_wanted() if offer is None else self.user.offer_received(offer)
+        self._offers_seen += 1
         self.note_abilities(request)
         self.local_sdp = sdp
         self.dialog.remote_target = target
@@ -347,6 +359,7 @@ class Session:
         body = b""
         if offer is not None:
             body = self.local_sdp = self.user.offer_received(offer)
+            self._offers_seen += 1
             headers.append(SDP)
         self.note_abilities(request)
         self.dialog.remote_target = target

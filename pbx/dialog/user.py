@@ -50,7 +50,7 @@ class OfferRefused(Exception):  # noqa: N818
     The peer did not take our offer: the session stays as it was (RFC 3261 14.1), or has ended.
 
     Attributes:
-        status: The SIP status. After 408 (no answer), 481 (no such session) and 503 (no way there) the session has
+        status: The SIP status; 408 for no answer, 503 for no way there. After 481 (no such session) the session has
             ended, which its user was told.
     """
 

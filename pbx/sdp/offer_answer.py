@@ -188,13 +188,16 @@ def unchanged(previous: SessionDescription, new: SessionDescription) -> bool:
     )
 
 
-def revised(previous: SessionDescription | None, new: SessionDescription) -> SessionDescription:
+def revised(
+    previous: SessionDescription | None, new: SessionDescription, least: int = 0
+) -> SessionDescription:
     """
     What to send in place of our previous description of this dialog.
 
     Args:
         previous: The last one that we sent, offer or answer, or ``None``.
         new: The one we would send now, with any version.
+        least: The highest version that was sent, which may have been that of an offer since refused.
 
     Returns:
         The previous one itself when nothing changed, so that it goes out byte for byte (RFC 3264 8: the same
@@ -204,7 +207,7 @@ def revised(previous: SessionDescription | None, new: SessionDescription) -> Ses
         return new
     if unchanged(previous, new):
         return previous
-    version = str(int(previous.origin.version) + 1)
+    version = str(max(int(previous.origin.version), least) + 1)
     return attrs.evolve(
         new, origin=attrs.evolve(new.origin, session_id=previous.origin.session_id, version=version)
     )

@@ -117,7 +117,7 @@ class Party(Leg):
 
     async def _reoffer(self, session: Session, sdp: bytes) -> None:
         try:
-            self.agreed = (sdp, await session.offer(sdp))
+            self.agreed = (sdp, await session.offer(lambda: sdp))
         except OfferRefused as refused:
             self.heard.append(("refused", refused.status))
 

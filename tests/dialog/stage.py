@@ -407,11 +407,12 @@ class SessionCase(StageCase):
     A session that is up, and offers of ours in it.
     """
 
-    def offer(self, sdp: bytes = OTHER) -> Deferred[bytes]:
+    def offer(self, *offers: bytes) -> Deferred[bytes]:
         """
-        Make an offer.
+        Make an offer: one for each try, the last for all further ones.
         """
-        return Deferred.fromCoroutine(self.session.offer(sdp))
+        left = list(offers or (OTHER,))
+        return Deferred.fromCoroutine(self.session.offer(lambda: left.pop(0) if len(left) > 1 else left[0]))
 
     def refused(self, offer: Deferred[bytes]) -> int:
         """

@@ -182,12 +182,13 @@ class ClosedFlowTests(StageCase):
 
     def test_offer_without_a_way(self) -> None:
         """
-        An offer is refused with 503, and the call ended.
+        An offer is refused with 503, and the call goes on as it was.
         """
         self.up("<sip:1002@10.0.0.2>")
-        offer = Deferred.fromCoroutine(self.session.offer(OFFER))
+        offer = Deferred.fromCoroutine(self.session.offer(lambda: OFFER))
         self.assertEqual(self.failureResultOf(offer, OfferRefused).value.status, 503)
-        self.assertEqual(self.leg.names(), ["ended"])
+        self.assertEqual((self.leg.names(), self.session.state), ([], State.UP))
+        self.session.forget()
 
     def test_ack_over_a_new_one(self) -> None:
         """

@@ -284,6 +284,15 @@ class RevisedTests(SynchronousTestCase):
         self.assertIs(revised(first, again), first)
         self.assertIs(revised(None, first), first)
 
+    def test_version_never_goes_back(self) -> None:
+        """
+        After an offer that was refused the next description has a version above that of the refused one.
+        """
+        first = make_offer(HERE, [PCMU], session_id=7, version=1)
+        refused = revised(first, make_offer(HERE, [PCMA], session_id=7, version=1))
+        again = revised(first, make_offer(HERE, [EVENTS], session_id=7, version=1), int(refused.origin.version))
+        self.assertEqual((refused.origin.version, again.origin.version), ("2", "3"))
+
     def test_changed_has_the_next_version(self) -> None:
         """
         Each change raises the version by one and keeps the session's identifier.
