@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from pbx.transport.flow import Flow
 
 MOST = 1000
-"""Messages that are kept, some 10 kB each; phones repeat over UDP what is dropped beyond."""
+"""Messages that are kept; phones repeat over UDP what is dropped beyond."""
+
+MOST_BYTES = 4 * 1024 * 1024
+"""Bytes of all of them together: a phone's message has some 1,000, a stranger's up to 65,535."""
 
 
 @implementer(IMessageReceiver)
@@ -34,6 +37,7 @@ class Doorstep:
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Request | Response, Flow]] = []
+        self._bytes = 0
         self._sends_away = False
 
     def message_received(self, message: Request | Response, flow: Flow) -> None:
@@ -47,7 +51,10 @@ class Doorstep:
             if isinstance(message, Request):
                 raise ProtocolError(503, "Service Unavailable")
         elif len(self._waiting) < MOST:
-            self._waiting.append((message, flow))
+            size = len(message.to_bytes())
+            if self._bytes + size <= MOST_BYTES:
+                self._bytes += size
+                self._waiting.append((message, flow))
 
     def send_away(self) -> None:
         """
@@ -55,12 +62,13 @@ class Doorstep:
         """
         self._sends_away = True
         self._waiting.clear()
+        self._bytes = 0
 
     def hand_over(self, receiver: IMessageReceiver) -> None:
         """
         Give the messages that were kept to the one who serves them, in order.
         """
-        waiting, self._waiting = self._waiting, []
+        waiting, self._waiting, self._bytes = self._waiting, [], 0
         for message, flow in waiting:
             if flow.closed:
                 continue

@@ -93,6 +93,21 @@ class DoorstepTests(SynchronousTestCase):
         self.doorstep.hand_over(self.receiver)
         self.assertEqual(self.receiver.branches, ["a", "b"])
 
+    def test_bytes(self) -> None:
+        """
+        A few long messages are as much as many short ones: what does not fit is dropped, what still fits is kept.
+        """
+        self.patch(module, "MOST_BYTES", 1500)
+        for branch, length in (("a", 700), ("b", 1400), ("c", 10)):
+            data = request(branch).replace(b"Content-Length: 0", b"Content-Length: %d" % length) + b"x" * length
+            self.doorstep.message_received(parse(data), Peer())  # type: ignore[arg-type]
+        self.doorstep.hand_over(self.receiver)
+        self.assertEqual(self.receiver.branches, ["a", "c"])
+        # Once handed over they count no more.
+        self.come("d")
+        self.doorstep.hand_over(self.receiver)
+        self.assertEqual(self.receiver.branches, ["a", "c", "d"])
+
     def test_sent_away(self) -> None:
         """
         When it takes longer, requests get 503, responses nothing, and nobody is kept.
