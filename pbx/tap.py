@@ -31,7 +31,7 @@ from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
 from pbx.ops.banner import Facts, banner
-from pbx.ops.below import guard_settings, limit_of_calls, media_settings, transport_settings
+from pbx.ops.below import certificate_addresses, guard_settings, limit_of_calls, media_settings, transport_settings
 from pbx.ops.certificate import ForeignCertificateError, OwnCertificate
 from pbx.ops.lag import LoopLag
 from pbx.ops.lock import AlreadyRunningError, Lock
@@ -55,6 +55,7 @@ from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
 from pbx.transport.doorstep import Doorstep
 from pbx.transport.guard import Guard
+from pbx.transport.interfaces import KernelInterfaces
 from pbx.transport.layer import ListenError, TransportLayer
 from pbx.transport.tls import CertificateError, ServerCertificate
 from pbx.web.server import ServerError, WebServer
@@ -142,7 +143,8 @@ class Exchange(Service):
         self.lag = LoopLag(reactor)
         self.max_calls = limit_of_calls(settings)
         if settings.own_certificate:
-            own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, settings.sip_hosts)
+            reached = certificate_addresses(settings, KernelInterfaces().local_addresses())
+            own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, reached)
             own.ensure(dt.datetime.now(dt.UTC))
         self.certificate = ServerCertificate(settings.cert_file, settings.key_file)
         self.guard = Guard(reactor, guard_settings(settings))

@@ -5,6 +5,7 @@ What the floors below need of the configuration, each in its own words.
 from __future__ import annotations
 
 import resource
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from pbx.media.settings import MediaSettings
@@ -12,6 +13,8 @@ from pbx.transport.guard import GuardSettings
 from pbx.transport.settings import TransportSettings
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pbx.ops.settings import Settings
 
 FILES_KEPT = 500
@@ -30,6 +33,26 @@ def limit_of_calls(settings: Settings) -> int:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     pairs = (settings.server.rtp_port_range_end - settings.server.rtp_port_range_start + 1) // 2
     return max(1, min(pairs // 2, (hard - FILES_KEPT) // FILES_PER_CALL))
+
+
+def certificate_addresses(settings: Settings, local: Sequence[str]) -> list[str]:
+    """
+    By which addresses the exchange is reached, for its certificate.
+
+    Args:
+        settings: The configuration.
+        local: The addresses of this machine.
+    """
+    found: dict[str, None] = {}
+    for host in (*settings.sip_hosts, settings.api.host):
+        listened = ip_address(host)
+        if listened.is_unspecified:
+            found.update(dict.fromkeys(each for each in local if ip_address(each).version == listened.version))
+        else:
+            found[host] = None
+    if settings.server.external_ip is not None:
+        found[settings.server.external_ip] = None
+    return list(found)
 
 
 def transport_settings(settings: Settings) -> TransportSettings:

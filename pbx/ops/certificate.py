@@ -49,7 +49,7 @@ class OwnCertificate:
         cert_file: The certificate.
         key_file: Its private key, readable by its owner only.
         server_name: The host name it stands for.
-        addresses: The machine's addresses.
+        addresses: By which addresses it is reached besides; ``0.0.0.0`` and ``::`` are none.
     """
 
     cert_file: Path
@@ -61,7 +61,8 @@ class OwnCertificate:
 
     def ensure(self, now: dt.datetime) -> bool:
         """
-        Make what is missing, half-written, for another name, or about to end. The key is kept where it can be.
+        Make what is missing, half-written, without a name or address it should bear, or about to end. The key is kept
+        where it can be.
 
         Making a key takes a tenth of a second or two: this is for the start, not for the running exchange.
 
@@ -102,7 +103,8 @@ class OwnCertificate:
     def _serves(self, certificate: x509.Certificate, key: Key, now: dt.datetime) -> bool:
         if certificate.public_key() != key.public_key() or certificate.not_valid_after_utc < now + RENEWED:
             return False
-        return self.server_name.lower() in names_of(certificate)
+        wanted = x509.SubjectAlternativeName(self._alternatives())
+        return _texts(wanted) <= names_of(certificate)
 
     def _signed(self, key: Key, now: dt.datetime) -> x509.Certificate:
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, self.server_name[:64])])
@@ -145,9 +147,13 @@ def names_of(certificate: x509.Certificate) -> set[str]:
         extension = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     except x509.ExtensionNotFound:
         return set()
-    names: Iterable[str] = extension.get_values_for_type(x509.DNSName)
-    addresses = extension.get_values_for_type(x509.IPAddress)
-    return {name.lower() for name in names} | {str(address) for address in addresses}
+    return _texts(extension)
+
+
+def _texts(names: x509.SubjectAlternativeName) -> set[str]:
+    hosts: Iterable[str] = names.get_values_for_type(x509.DNSName)
+    addresses = names.get_values_for_type(x509.IPAddress)
+    return {host.lower() for host in hosts} | {str(address) for address in addresses}
 
 
 def _certificate(path: Path) -> x509.Certificate | None:

@@ -9,7 +9,15 @@ from pathlib import Path
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.ops.below import FILES_KEPT, FILES_PER_CALL, guard_settings, limit_of_calls, media_settings, transport_settings
+from pbx.ops.below import (
+    FILES_KEPT,
+    FILES_PER_CALL,
+    certificate_addresses,
+    guard_settings,
+    limit_of_calls,
+    media_settings,
+    transport_settings,
+)
 from pbx.ops.settings import Settings, load
 
 TEXT = """
@@ -25,12 +33,12 @@ class BelowTests(SynchronousTestCase):
     The configuration as the floors below see it.
     """
 
-    def settings(self) -> Settings:
+    def settings(self, text: str = TEXT) -> Settings:
         """
         A configuration with no default where it matters.
         """
         path = Path(self.mktemp())
-        path.write_text(TEXT)
+        path.write_text(text)
         return load(path, {}, Path(self.mktemp()))
 
     def test_transport(self) -> None:
@@ -40,6 +48,15 @@ class BelowTests(SynchronousTestCase):
         settings = transport_settings(self.settings())
         self.assertEqual(settings.sip_hosts, ("192.0.2.1", "::1"))
         self.assertEqual((settings.sip_port, settings.tls_port, settings.external_ip), (5070, None, None))
+
+    def test_certificate(self) -> None:
+        """
+        The certificate stands for every address that is listened on, and for the one that others see.
+        """
+        local = ("127.0.0.1", "192.168.1.10", "::1", "2001:db8::10")
+        self.assertEqual(certificate_addresses(self.settings(), local), ["192.0.2.1", "::1", *local[:2]])
+        text = 'server: {sip_host: ["0.0.0.0", "::"], external_ip: "203.0.113.1"}\napi: {host: "127.0.0.1"}'
+        self.assertEqual(certificate_addresses(self.settings(text), local), [*local, "203.0.113.1"])
 
     def test_media(self) -> None:
         """

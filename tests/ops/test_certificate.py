@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import attrs
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -98,6 +99,19 @@ class OwnCertificateTests(SynchronousTestCase):
         key = self.key()
         self.assertTrue(self.named("tel.example.org").ensure(NOW))
         self.assertIn("tel.example.org", names_of(self.certificate()))
+        self.assertEqual(self.key(), key)
+
+    def test_another_address(self) -> None:
+        """
+        An address that is new gets a certificate that bears it, with the same key; one that went away changes nothing.
+        """
+        self.own.ensure(NOW)
+        key = self.key()
+        moved = attrs.evolve(self.own, addresses=("192.0.2.10", "2001:DB8:0::11"))
+        self.assertTrue(moved.ensure(NOW))
+        self.assertLess({"192.0.2.10", "2001:db8::11"}, names_of(self.certificate()))
+        self.assertFalse(moved.ensure(NOW))
+        self.assertFalse(self.own.ensure(NOW))
         self.assertEqual(self.key(), key)
 
     def test_of_an_authority(self) -> None:
