@@ -18,8 +18,6 @@ from pbx.sip.reasons import cause_of_status
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from twisted.internet.interfaces import IDelayedCall
-
     from pbx.calls.leg import Leg
     from pbx.calls.outbound import CallerIdentity
     from pbx.dialog.user import Ending
@@ -28,6 +26,7 @@ if TYPE_CHECKING:
     from pbx.registrar.binding import Binding
     from pbx.sdp.audio import Format
     from pbx.sip.message import Response
+    from pbx.transaction.timer_queue import Entry
 
 GLOBAL = (600, 603, 604, 606, 607)
 """The answers that speak for the person, not for one phone (RFC 3261 21.6)."""
@@ -105,7 +104,7 @@ class Attempt:
         self._srtp_in_clear = srtp_in_clear
         self._legs: list[OutboundLeg] = []
         self._failures: list[Failure] = []
-        self._timer: IDelayedCall | None = None
+        self._timer: Entry | None = None
         self._bindings: dict[OutboundLeg, Binding] = {}
         self._secured: set[str] = set()
         self._over = False
@@ -137,7 +136,7 @@ class Attempt:
             self._ring(binding, "RTP/AVP")
         self._starting = False
         if self._legs:
-            self._timer = self._core.clock.callLater(timeout, self._unanswered)
+            self._timer = self._core.timer_queue.start(timeout, self, "no answer")
         else:
             self._give_up()
 
@@ -216,6 +215,23 @@ class Attempt:
         Likewise.
         """
 
+    def across(self, leg: Leg) -> Leg | None:
+        """
+        While it rings nobody is there.
+        """
+        return None
+
+    # From the timer queue.
+
+    def timer_fired(self, name: str) -> None:
+        """
+        Nobody came.
+        """
+        self._timer = None
+        for leg in self._take_legs():
+            leg.cancel(480, "No answer")
+        self._give_up(Failure(480, 19, "No answer"))
+
     # Inside.
 
     def _ring(self, binding: Binding, profile: str) -> None:
@@ -237,13 +253,6 @@ class Attempt:
             self.log.error("{call_id}: {party} can't be rung: {error}", call_id=leg.call, party=leg.party, error=error)
             leg.failed(500, "Server Internal Error", None)
 
-    def _unanswered(self) -> None:
-        self._timer = None
-        self._failures.append(Failure(480, 19, "No answer"))
-        for leg in self._take_legs():
-            leg.cancel(480, "No answer")
-        self._give_up(Failure(480, 19, "No answer"))
-
     def _give_up(self, failure: Failure | None = None) -> None:
         if self._over:
             return
@@ -253,7 +262,7 @@ class Attempt:
     def _finish(self) -> None:
         self._over = True
         if self._timer is not None:
-            self._timer.cancel()
+            self._core.timer_queue.stop(self._timer)
             self._timer = None
 
     def _take_legs(self) -> list[OutboundLeg]:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
+    from pbx.transaction.timer_queue import Entry, TimerQueue
     from pbx.transaction.timers import Timers
 
 
@@ -19,7 +18,7 @@ class Acknowledgement:
     The wait for one ACK: ``resend`` is called at T1, doubling up to T2, on any transport; ``missing`` after 64*T1.
 
     Args:
-        clock: For the repetitions.
+        queue: For the repetitions.
         timers: T1 and T2.
         resend: Sends the response once more.
         missing: Called when nothing has come for 64*T1.
@@ -27,11 +26,11 @@ class Acknowledgement:
         most: The longest time between two repetitions in seconds, T2 when not given.
     """
 
-    __slots__ = ("_clock", "_deadline", "_interval", "_missing", "_most", "_resend", "_timer", "cseq")
+    __slots__ = ("_deadline", "_interval", "_missing", "_most", "_queue", "_resend", "_timer", "cseq")
 
     def __init__(
         self,
-        clock: IReactorTime,
+        queue: TimerQueue,
         timers: Timers,
         resend: Callable[[], None],
         missing: Callable[[], None],
@@ -40,28 +39,31 @@ class Acknowledgement:
         most: float | None = None,
     ) -> None:
         self.cseq = cseq
-        self._clock = clock
+        self._queue = queue
         self._most = timers.t2 if most is None else most
         self._resend = resend
         self._missing = missing
         self._interval = timers.t1
-        self._deadline = clock.seconds() + 64 * timers.t1
-        self._timer: IDelayedCall | None = clock.callLater(self._interval, self._fired)
+        self._deadline = queue.seconds() + 64 * timers.t1
+        self._timer: Entry | None = queue.start(self._interval, self, "")
 
     def stop(self) -> None:
         """
         The ACK has come, or nobody waits for it any more.
         """
         if self._timer is not None:
-            self._timer.cancel()
+            self._queue.stop(self._timer)
             self._timer = None
 
-    def _fired(self) -> None:
+    def timer_fired(self, name: str) -> None:
+        """
+        Send it again, or give it up.
+        """
         self._timer = None
-        left = self._deadline - self._clock.seconds()
+        left = self._deadline - self._queue.seconds()
         if left <= 0:
             self._missing()
             return
         self._interval = min(2 * self._interval, self._most)
-        self._timer = self._clock.callLater(min(self._interval, left), self._fired)
+        self._timer = self._queue.start(min(self._interval, left), self, name)
         self._resend()

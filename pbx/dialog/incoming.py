@@ -68,7 +68,9 @@ class IncomingInvite:
         self._answered_in_prack = False
         self._reliable: ReliableProvisionals | None = None
         if "100rel" in request.option_tags("Require"):
-            self._reliable = ReliableProvisionals(core.clock, core.timers, transaction.respond, self._prack_missing)
+            self._reliable = ReliableProvisionals(
+                core.timer_queue, core.timers, transaction.respond, self._prack_missing
+            )
         self._dialog = Dialog.of_server(request, self._tag, transaction.flow, self._contact)
         self.session: Session | None = None
         core.invites[transaction] = self
@@ -236,8 +238,9 @@ class IncomingInvite:
         response = self._response(200, (("Allow", ALLOW), *session_timer.fields(self._agreement), *headers), body)
         transaction = self._transaction
         transaction.respond(response)
+        core = self._core
         wait = Acknowledgement(
-            self._core.clock, self._core.timers, lambda: repeat(self._core, session.dialog, transaction, response),
+            core.timer_queue, core.timers, lambda: repeat(core, session.dialog, transaction, response),
             session.ack_missing, cseq=self.request.cseq.number,
         )
         session.confirmed(wait, answer_due=late)

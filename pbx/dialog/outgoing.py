@@ -23,16 +23,17 @@ from pbx.sip.reasons import cause_of_status, reason_header
 from pbx.transaction.user import IClientUser
 
 if TYPE_CHECKING:
-    from twisted.internet.interfaces import IDelayedCall
-
     from pbx.dialog.useragent import UserAgentCore
     from pbx.sip.message import Request, Response
     from pbx.transaction.client_transaction import ClientTransaction
+    from pbx.transaction.timer_queue import Entry
     from pbx.transport.flow import Flow
 
 MOST_EARLY_DIALOGS = 20
 """Forks behind one peer whose dialogs are kept; a peer could otherwise make one with every response."""
 
+TIMER_C, CANCEL = "C", "cancel"
+"""The names of its two timers, one of which runs."""
 
 PROTOCOL_ERROR = 111
 """ITU-T Q.850"""
@@ -87,7 +88,7 @@ class OutgoingInvite:
         self._session: Session | None = None
         self._cancelled = False
         self._over = False
-        self._timer: IDelayedCall | None = None
+        self._timer: Entry | None = None
 
     def start(self) -> None:
         """
@@ -98,7 +99,7 @@ class OutgoingInvite:
             self.request, self._flow, self, timeout=core.settings.no_response
         )
         # RFC 3261 16.6: timer C bounds an INVITE that rings for ever.
-        self._rearm(core.settings.timer_c, self._timer_c)
+        self._rearm(core.settings.timer_c, TIMER_C)
 
     def cancel(self, reason: str | None = None) -> None:
         """
@@ -113,7 +114,7 @@ class OutgoingInvite:
         if self._transaction is not None:
             self._transaction.cancel(reason)
         # RFC 3261 9.1: with no final response 64*T1 after the CANCEL, the INVITE counts as cancelled.
-        self._rearm(64 * self._core.timers.t1, self._cancel_unanswered)
+        self._rearm(64 * self._core.timers.t1, CANCEL)
 
     # IClientUser
 
@@ -152,13 +153,27 @@ class OutgoingInvite:
         """
         self._fail(503, reason, None)
 
+    # From the timer queue.
+
+    def timer_fired(self, name: str) -> None:
+        """
+        It has rung for too long, or nothing has come of its CANCEL.
+        """
+        self._timer = None
+        if name == TIMER_C:
+            self.cancel()
+            # RFC 3261 16.8: as if nobody had answered, without a wait for the answer to the CANCEL.
+            self._fail(480, "No answer", None)
+        else:
+            self._fail(487, "Cancelled", None)
+
     # The three classes of responses.
 
     def _provisional(self, response: Response) -> None:
         if self._over:
             return
         if not self._cancelled:
-            self._rearm(self._core.settings.timer_c, self._timer_c)
+            self._rearm(self._core.settings.timer_c, TIMER_C)
         tag = response.to_tag
         reliable = "100rel" in response.option_tags("Require")
         if tag and "Contact" in response.headers:
@@ -294,7 +309,7 @@ class OutgoingInvite:
     def _end(self) -> None:
         self._over = True
         if self._timer is not None:
-            self._timer.cancel()
+            self._core.timer_queue.stop(self._timer)
             self._timer = None
         self._drop_early()
 
@@ -304,20 +319,11 @@ class OutgoingInvite:
         self._early.clear()
         self._reliable_seen.clear()
 
-    def _rearm(self, seconds: float, what: object) -> None:
+    def _rearm(self, seconds: float, name: str) -> None:
+        queue = self._core.timer_queue
         if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._core.clock.callLater(seconds, what)  # type: ignore[arg-type]
-
-    def _timer_c(self) -> None:
-        self._timer = None
-        self.cancel()
-        # RFC 3261 16.8: as if nobody had answered, without a wait for the answer to the CANCEL.
-        self._fail(480, "No answer", None)
-
-    def _cancel_unanswered(self) -> None:
-        self._timer = None
-        self._fail(487, "Cancelled", None)
+            queue.stop(self._timer)
+        self._timer = queue.start(seconds, self, name)
 
 
 def _description(response: Response) -> bytes | None:

@@ -14,9 +14,8 @@ from pbx.sip.message import ParseError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twisted.internet.interfaces import IReactorTime
-
     from pbx.sip.message import Request, Response
+    from pbx.transaction.timer_queue import TimerQueue
     from pbx.transaction.timers import Timers
 
 MOST_RSEQ = 0xFFFFFFFF
@@ -31,22 +30,22 @@ class ReliableProvisionals:
     The reliable 1xx of one INVITE: one under way at a time, each repeated until its PRACK (RFC 3262 3).
 
     Args:
-        clock: For the repetitions.
+        queue: For the repetitions.
         timers: T1 and T2.
         send: Sends one response.
         missing: Called when a PRACK has not come for 64*T1.
     """
 
-    __slots__ = ("_clock", "_missing", "_number", "_pending", "_send", "_then", "_timers", "_wait", "_waiting")
+    __slots__ = ("_missing", "_number", "_pending", "_queue", "_send", "_then", "_timers", "_wait", "_waiting")
 
     def __init__(
         self,
-        clock: IReactorTime,
+        queue: TimerQueue,
         timers: Timers,
         send: Callable[[Response], None],
         missing: Callable[[], None],
     ) -> None:
-        self._clock = clock
+        self._queue = queue
         self._timers = timers
         self._send = send
         self._missing = missing
@@ -71,7 +70,7 @@ class ReliableProvisionals:
         self._pending = response
         # RFC 3262 3: the interval doubles without a bound but the 64*T1 of the whole.
         self._wait = Acknowledgement(
-            self._clock, self._timers, lambda: self._send(response), self._missing, most=self._timers.timeout
+            self._queue, self._timers, lambda: self._send(response), self._missing, most=self._timers.timeout
         )
         self._send(response)
 

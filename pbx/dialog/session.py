@@ -65,7 +65,7 @@ class Session:
         self.invite: IncomingInvite | None = None
         self.settled = False
         self._refresher = Refresher(self)
-        self.timer = SessionTimer(core.clock, self._refresher.due, self._refresher.missed)
+        self.timer = SessionTimer(core.timer_queue, self._refresher.due, self._refresher.missed)
         self._acknowledgement: Acknowledgement | None = None
         self._answer_due = False
         self._offers_seen = 0
@@ -338,7 +338,7 @@ class Session:
         transaction.respond(response)
         self._answer_due = offer is None
         self._acknowledgement = Acknowledgement(
-            self.core.clock, self.core.timers, lambda: repeat(self.core, self.dialog, transaction, response),
+            self.core.timer_queue, self.core.timers, lambda: repeat(self.core, self.dialog, transaction, response),
             self.ack_missing, cseq=request.cseq.number,
         )
 

@@ -13,12 +13,15 @@ from pbx.sip.message import ParseError, ProtocolError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from twisted.internet.interfaces import IDelayedCall, IReactorTime
-
     from pbx.sip.message import Message, Request, Response
+    from pbx.transaction.timer_queue import Entry, TimerQueue
 
 MIN_SE = 90
 """The smallest session interval that RFC 4028 4 allows, in seconds."""
+
+
+REFRESH, EXPIRED = "refresh", "expired"
+"""The names of its two timers, one of which runs."""
 
 
 class IntervalTooSmall(ProtocolError):  # noqa: N818
@@ -147,13 +150,13 @@ class SessionTimer:
         min_se: The shortest interval that the peer has insisted on, 0 where it has not.
     """
 
-    __slots__ = ("_clock", "_expired", "_refresh", "_timer", "agreement", "min_se", "ours")
+    __slots__ = ("_expired", "_queue", "_refresh", "_timer", "agreement", "min_se", "ours")
 
-    def __init__(self, clock: IReactorTime, refresh: Callable[[], None], expired: Callable[[], None]) -> None:
-        self._clock = clock
+    def __init__(self, queue: TimerQueue, refresh: Callable[[], None], expired: Callable[[], None]) -> None:
+        self._queue = queue
         self._refresh = refresh
         self._expired = expired
-        self._timer: IDelayedCall | None = None
+        self._timer: Entry | None = None
         self.agreement: Agreement | None = None
         self.ours = False
         self.min_se = 0
@@ -170,20 +173,26 @@ class SessionTimer:
         self.agreement = agreement
         self.ours = (agreement.refresher == "uac") == we_asked
         if self.ours:
-            self._timer = self._clock.callLater(agreement.interval / 2, self._fired, self._refresh)
+            self._timer = self._queue.start(agreement.interval / 2, self, REFRESH)
         else:
             # RFC 4028 10: BYE a little before the end, min(32, interval/3) seconds.
             wait = agreement.interval - min(32, agreement.interval / 3)
-            self._timer = self._clock.callLater(wait, self._fired, self._expired)
+            self._timer = self._queue.start(wait, self, EXPIRED)
 
     def stop(self) -> None:
         """
         Forget the pending refresh or expiry.
         """
         if self._timer is not None:
-            self._timer.cancel()
+            self._queue.stop(self._timer)
             self._timer = None
 
-    def _fired(self, what: Callable[[], None]) -> None:
+    def timer_fired(self, name: str) -> None:
+        """
+        The time has come to refresh, or to take the peer for dead.
+        """
         self._timer = None
-        what()
+        if name == REFRESH:
+            self._refresh()
+        else:
+            self._expired()

@@ -14,6 +14,7 @@ from zope.interface import Interface, implementer
 
 from pbx.dialog.dialog import Dialog
 from pbx.sip.message import ProtocolError, Request, response_to
+from pbx.transaction.timer_queue import TimerQueue
 from pbx.transaction.user import IClientUser, ITransactionUser
 from pbx.transport.flow import FlowClosed
 
@@ -95,6 +96,7 @@ class UserAgentCore:
     Attributes:
         dialogs: The INVITE usage of each dialog, early and confirmed.
         invites: The INVITEs received that have no final response yet.
+        timer_queue: Runs the timers of dialogs and calls.
         late: The dialogs that are being ended because their answer came too late.
         owner: Who takes requests outside a dialog; set once before the first request.
     """
@@ -115,6 +117,8 @@ class UserAgentCore:
         self.transactions = transactions
         self.tasks = tasks
         self.settings = settings
+        # Not the transactions' own: these mostly wait for minutes, and would keep that one's reactor call busy.
+        self.timer_queue = TimerQueue(clock)
         self.dialogs: dict[DialogId, Session] = {}
         self.invites: dict[ServerTransaction, IncomingInvite] = {}
         self.late: set[DialogId] = set()

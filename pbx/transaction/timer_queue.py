@@ -1,5 +1,5 @@
 """
-The exact clock of retransmissions and timeouts: any number of timers, one call of the reactor.
+The exact clock of retransmissions, timeouts and patience: any number of timers, one call of the reactor.
 """
 
 from __future__ import annotations
@@ -52,6 +52,12 @@ class TimerQueue:
 
     def __len__(self) -> int:
         return self._running
+
+    def seconds(self) -> float:
+        """
+        The time by the clock that it goes by.
+        """
+        return self._clock.seconds()
 
     def start(self, seconds: float, timed: Timed, name: str) -> Entry:
         """

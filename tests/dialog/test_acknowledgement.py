@@ -10,6 +10,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.dialog.acknowledgement import Acknowledgement
+from pbx.transaction.timer_queue import TimerQueue
 from pbx.transaction.timers import Timers
 
 
@@ -20,13 +21,14 @@ class AcknowledgementTests(SynchronousTestCase):
 
     def setUp(self) -> None:
         self.clock = Clock()
+        self.queue = TimerQueue(self.clock)
         self.heard: list[tuple[float, str]] = []
 
     def begin(self, **options: Any) -> Acknowledgement:
         def note(what: str) -> None:
             self.heard.append((round(self.clock.seconds(), 3), what))
 
-        return Acknowledgement(self.clock, Timers(), lambda: note("again"), lambda: note("missing"), **options)
+        return Acknowledgement(self.queue, Timers(), lambda: note("again"), lambda: note("missing"), **options)
 
     def wait(self, seconds: float) -> None:
         self.clock.pump([0.25] * int(seconds * 4))
@@ -72,6 +74,6 @@ class AcknowledgementTests(SynchronousTestCase):
         def resend() -> None:
             found[0].stop()
 
-        found.append(Acknowledgement(self.clock, Timers(), resend, self.fail))
+        found.append(Acknowledgement(self.queue, Timers(), resend, self.fail))
         self.wait(40)
         self.assertEqual(self.clock.getDelayedCalls(), [])

@@ -9,6 +9,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.dialog.reliable import MOST_WAITING, ReliableProvisionals
 from pbx.sip.message import Headers, ParseError, Request, Response
+from pbx.transaction.timer_queue import TimerQueue
 from pbx.transaction.timers import Timers
 
 
@@ -41,7 +42,7 @@ class ReliableTests(SynchronousTestCase):
         self.sent: list[Response] = []
         self.missing: list[float] = []
         self.reliable = ReliableProvisionals(
-            self.clock, Timers(), self.sent.append, lambda: self.missing.append(self.clock.seconds())
+            TimerQueue(self.clock), Timers(), self.sent.append, lambda: self.missing.append(self.clock.seconds())
         )
 
     def rack(self, offset: int = 0, cseq: int = 7, method: str = "INVITE") -> str:

@@ -20,6 +20,7 @@ from pbx.dialog.session_timer import (
     minimum,
 )
 from pbx.sip.message import Headers, ParseError, Request, Response
+from pbx.transaction.timer_queue import TimerQueue
 
 
 def headers(asked: str | None = None, supported: bool = False, min_se: str | None = None) -> Headers:
@@ -151,7 +152,7 @@ class ClockTests(SynchronousTestCase):
         self.clock = Clock()
         self.heard: list[str] = []
         self.timer = SessionTimer(
-            self.clock, lambda: self.heard.append("refresh"), lambda: self.heard.append("expired")
+            TimerQueue(self.clock), lambda: self.heard.append("refresh"), lambda: self.heard.append("expired")
         )
 
     def test_who_refreshes(self) -> None:
