@@ -31,7 +31,7 @@ from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
 from pbx.ops.banner import Facts, banner
-from pbx.ops.below import certificate_addresses, guard_settings, limit_of_calls, media_settings, transport_settings
+from pbx.ops.below import capacity, certificate_addresses, guard_settings, media_settings, transport_settings
 from pbx.ops.certificate import ForeignCertificateError, OwnCertificate
 from pbx.ops.lag import LoopLag
 from pbx.ops.lock import AlreadyRunningError, Lock
@@ -136,12 +136,14 @@ class Exchange(Service):
         self.settings = settings
         self.wall = time.time
         self.started_at = self.wall()
+        self._began = reactor.seconds()
         self._lock = lock
         self._undo_logging = capture_standard_logging()
         self.tasks = Tasks()
         self.directory = Directory()
         self.lag = LoopLag(reactor)
-        self.max_calls = limit_of_calls(settings)
+        room = capacity(settings)
+        self.max_calls = room.calls
         if settings.own_certificate:
             reached = certificate_addresses(settings, KernelInterfaces().local_addresses())
             own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, reached)
@@ -149,13 +151,16 @@ class Exchange(Service):
         self.certificate = ServerCertificate(settings.cert_file, settings.key_file)
         self.guard = Guard(reactor, guard_settings(settings))
         self.trace = CallTrace(self.wall)
-        self.transport = TransportLayer(reactor, transport_settings(settings), self.guard, self.trace, self.certificate)
+        self.transport = TransportLayer(
+            reactor, transport_settings(settings, room.connections), self.guard, self.trace, self.certificate
+        )
         timers = Timers()
         self.transactions = TransactionLayer(reactor, timers, self.transport, Limits())
         self.doorstep = self.transport.receiver = Doorstep()
         self.core = UserAgentCore(reactor, timers, self.transactions, self.tasks, UserAgentSettings())
         self.web = WebServer(
-            reactor, settings.api.host, settings.api.port, self.certificate, Starting(lambda: self._waits_for)
+            reactor, settings.api.host, settings.api.port, self.certificate, Starting(lambda: self._waits_for),
+            room.pages,
         )
         self._waits_for = "The exchange is starting."
         self.engine = InProcessEngine(reactor, media_settings(settings), RtpPoller(reactor))
@@ -278,9 +283,14 @@ class Exchange(Service):
         """
         return {
             "sip": bool(self.transport.sockets),
-            "directory": self.extensions is not None,
-            "database": self.database is not None and self.database.up,
+            "directory": self.extensions is not None and self.extensions.loaded,
         }
+
+    def beside(self) -> dict[str, bool]:
+        """
+        What calls do without: phones are served from memory, and records wait in the spool.
+        """
+        return {"database": self.database is not None and self.database.up}
 
     def status(self) -> dict[str, Any]:
         """
@@ -291,7 +301,7 @@ class Exchange(Service):
         return {
             "version": VERSION,
             "started": stamp(self.started_at),
-            "uptime": round(self.wall() - self.started_at),
+            "uptime": round(self.reactor.seconds() - self._began),
             "sockets": [f"{kind} {host}:{port}" for kind, host, port in self.transport.sockets],
             "calls": {
                 "live": len(switchboard.calls) if switchboard is not None else 0,

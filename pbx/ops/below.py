@@ -8,6 +8,8 @@ import resource
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from pbx.media.settings import MediaSettings
 from pbx.transport.guard import GuardSettings
 from pbx.transport.settings import TransportSettings
@@ -17,22 +19,53 @@ if TYPE_CHECKING:
 
     from pbx.ops.settings import Settings
 
-FILES_KEPT = 500
-"""Open files that are not for media: SIP and web connections, the database, logs."""
+FILES_KEPT = 150
+"""Open files of the exchange itself: the database, logs, the SIP sockets of each address, connections of ours."""
 
 FILES_PER_CALL = 4
 """RTP and RTCP of two legs."""
 
+MOST_CONNECTIONS = 10_000
+"""SIP connections of others, each some 20 kB with TLS."""
 
-def limit_of_calls(settings: Settings) -> int:
+MOST_FROM_ONE = 4_000
+"""Of these from one address: an office behind one NAT has hundreds."""
+
+MOST_PAGES = 500
+"""Connections to the API, each some 50 kB."""
+
+
+@frozen
+class Capacity:
     """
-    Raise the limit on open files as far as it goes, and tell how many calls fit into it and into the RTP range.
+    What the open files are given out to: together never more than there may be.
+
+    Attributes:
+        calls: Calls at once.
+        connections: SIP connections of others.
+        pages: Connections to the API.
+    """
+
+    calls: int
+    connections: int
+    pages: int
+
+
+def capacity(settings: Settings) -> Capacity:
+    """
+    Raise the limit on open files as far as it goes, and share it out. The RTP range limits the calls as well.
+
+    Where there are too few for all, calls and SIP connections get half each, or what the other leaves.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     pairs = (settings.server.rtp_port_range_end - settings.server.rtp_port_range_start + 1) // 2
-    return max(1, min(pairs // 2, (hard - FILES_KEPT) // FILES_PER_CALL))
+    pages = min(MOST_PAGES, hard // 8)
+    left = hard - FILES_KEPT - pages
+    connections = min(MOST_CONNECTIONS, max(left // 2, left - pairs // 2 * FILES_PER_CALL))
+    calls = min(pairs // 2, (left - connections) // FILES_PER_CALL)
+    return Capacity(max(1, calls), max(1, connections), max(1, pages))
 
 
 def certificate_addresses(settings: Settings, local: Sequence[str]) -> list[str]:
@@ -55,9 +88,13 @@ def certificate_addresses(settings: Settings, local: Sequence[str]) -> list[str]
     return list(found)
 
 
-def transport_settings(settings: Settings) -> TransportSettings:
+def transport_settings(settings: Settings, connections: int) -> TransportSettings:
     """
     What the transport layer needs of the configuration.
+
+    Args:
+        settings: The configuration.
+        connections: SIP connections of others at once.
     """
     server = settings.server
     return TransportSettings(
@@ -66,6 +103,8 @@ def transport_settings(settings: Settings) -> TransportSettings:
         tls_port=server.sip_tls_port,
         external_ip=server.external_ip,
         local_networks=tuple(server.local_networks),
+        max_connections=connections,
+        max_connections_per_address=max(1, min(MOST_FROM_ONE, connections // 2)),
     )
 
 

@@ -52,6 +52,9 @@ class Extensions:
         directory: What is kept fresh with them, whichever node or operator changes them.
         realm: The digest realm of the exchange.
         fips: Hash with FIPS-approved functions only.
+
+    Attributes:
+        loaded: Whether the directory was filled once.
     """
 
     log = Logger()
@@ -64,6 +67,7 @@ class Extensions:
         self._directory = directory
         self._realm = realm
         self._fips = fips
+        self.loaded = False
         self._stale: set[str] = set()
         self._worker = Worker(reactor, self._refresh, "read changed extensions")
 
@@ -190,6 +194,7 @@ class Extensions:
 
     async def _load(self) -> None:
         self._directory.replace(await self.list())
+        self.loaded = True
 
     def _changed(self, number: str) -> None:
         self._stale.add(number)

@@ -17,6 +17,7 @@ from twisted.protocols.tls import TLSMemoryBIOFactory
 from twisted.web import server
 from werkzeug.exceptions import BadHost
 
+from pbx.transport.source import source_of
 from pbx.web.app import HEADERS, shown_path
 from pbx.web.problems import MEDIA_TYPE, Problem
 
@@ -35,11 +36,8 @@ DRAINED = 1_048_576
 IDLE = 30.0
 """Seconds that a connection may rest, and a request may take to arrive."""
 
-MOST_CONNECTIONS = 500
-"""Connections at once, each with a TLS state of some 50 kB."""
-
 MOST_PER_ADDRESS = 100
-"""Connections from one address at once: an office behind one NAT, not one machine that opens them all."""
+"""Connections from one source at once: an office behind one NAT, not one machine that opens them all."""
 
 
 class ServerError(Exception):
@@ -175,14 +173,15 @@ class _LimitedTls(TLSMemoryBIOFactory):
 
     log = Logger()
     noisy = False
+    most = 500
 
     def buildProtocol(self, addr: IAddress | None) -> Any:
         """
         One more connection, or ``None`` to have it closed.
         """
-        peers = Counter(getattr(each.transport.getPeer(), "host", "") for each in self.protocols)
+        peers = Counter(source_of(getattr(each.transport.getPeer(), "host", "")) for each in self.protocols)
         host = getattr(addr, "host", "")
-        if peers.total() >= MOST_CONNECTIONS or peers[host] >= MOST_PER_ADDRESS:
+        if peers.total() >= self.most or peers[source_of(host)] >= MOST_PER_ADDRESS:
             self.log.debug("too many connections to the API: one from {host} is closed", host=host)
             return None
         return super().buildProtocol(addr)
@@ -196,7 +195,13 @@ class WebServer(Service):
     log = Logger()
 
     def __init__(
-        self, reactor: Any, host: str, port: int, certificate: IOpenSSLServerConnectionCreator, resource: IResource
+        self,
+        reactor: Any,
+        host: str,
+        port: int,
+        certificate: IOpenSSLServerConnectionCreator,
+        resource: IResource,
+        most: int = 500,
     ) -> None:
         """
         A server that does not listen yet.
@@ -207,12 +212,14 @@ class WebServer(Service):
             port: The port; 0 for any.
             certificate: What gives each connection its TLS state, and may change it between two.
             resource: The root of what is served.
+            most: Connections at once, each with a TLS state of some 50 kB.
         """
         self._reactor = reactor
         self._host = host
         self._port = port
         self._site = Site(resource, reactor)
         self._tls = _LimitedTls(certificate, False, self._site, clock=reactor)
+        self._tls.most = most
         self._listening: IListeningPort | None = None
 
     @property

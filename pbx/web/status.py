@@ -23,6 +23,11 @@ class IStatus(Interface):
         Each part without which new calls cannot be taken, and whether it is there.
         """
 
+    def beside() -> dict[str, bool]:
+        """
+        Each part that calls do without for a while, and whether it is there.
+        """
+
     def status() -> dict[str, Any]:
         """
         Version, since when it runs, sockets, counts of calls and registrations, the state of the database.
@@ -67,8 +72,9 @@ class Status:
         return {"status": "live"}
 
     async def _ready(self, ask: Ask) -> object:
-        checks = self._status.ready()
-        missing = [name for name, is_there in checks.items() if not is_there]
+        needed = self._status.ready()
+        missing = [name for name, is_there in needed.items() if not is_there]
+        checks = {**needed, **self._status.beside()}
         if missing:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"Not ready: {', '.join(missing)}.", checks=checks)
         return {"status": "ready", "checks": checks}

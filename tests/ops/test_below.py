@@ -12,9 +12,10 @@ from twisted.trial.unittest import SynchronousTestCase
 from pbx.ops.below import (
     FILES_KEPT,
     FILES_PER_CALL,
+    Capacity,
+    capacity,
     certificate_addresses,
     guard_settings,
-    limit_of_calls,
     media_settings,
     transport_settings,
 )
@@ -45,9 +46,10 @@ class BelowTests(SynchronousTestCase):
         """
         Addresses and ports; no TLS port when it is turned off.
         """
-        settings = transport_settings(self.settings())
+        settings = transport_settings(self.settings(), 300)
         self.assertEqual(settings.sip_hosts, ("192.0.2.1", "::1"))
         self.assertEqual((settings.sip_port, settings.tls_port, settings.external_ip), (5070, None, None))
+        self.assertEqual((settings.max_connections, settings.max_connections_per_address), (300, 150))
 
     def test_certificate(self) -> None:
         """
@@ -80,7 +82,21 @@ class BelowTests(SynchronousTestCase):
         """
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        self.assertEqual(limit_of_calls(self.settings()), 25)
+        self.assertEqual(capacity(self.settings()).calls, 25)
         self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), (hard, hard))
-        self.patch(resource, "getrlimit", lambda _: (FILES_KEPT + 3 * FILES_PER_CALL,) * 2)
-        self.assertEqual(limit_of_calls(self.settings()), 3)
+
+    def test_one_budget(self) -> None:
+        """
+        However few files there are, calls, SIP connections and API connections together never take more.
+        """
+        wide = "server: {rtp_port_range_start: 10000, rtp_port_range_end: 60000}"
+        for files in (1024, 4096, 65_536, 1_048_576):
+            self.patch(resource, "getrlimit", lambda _, files=files: (files, files))
+            for text in (TEXT, wide):
+                with self.subTest(files=files, text=text):
+                    room = capacity(self.settings(text))
+                    taken = room.calls * FILES_PER_CALL + room.connections + room.pages + FILES_KEPT
+                    self.assertLessEqual(taken, files)
+                    self.assertGreater(min(room.calls, room.pages), 24)
+                    self.assertGreater(room.connections, files // 4 if files < 40_000 else 9_999)
+        self.assertEqual(capacity(self.settings(wide)), Capacity(12_500, 10_000, 500))

@@ -130,13 +130,20 @@ class MemoryStatus:
     """
 
     def __init__(self) -> None:
-        self.checks = {"sip": True, "database": True}
+        self.checks = {"sip": True, "directory": True}
+        self.database = True
 
     def ready(self) -> dict[str, bool]:
         """
         The parts.
         """
         return self.checks
+
+    def beside(self) -> dict[str, bool]:
+        """
+        The database.
+        """
+        return {"database": self.database}
 
     def status(self) -> dict[str, Any]:
         """

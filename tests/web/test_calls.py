@@ -135,11 +135,20 @@ class StatusTests(SynchronousTestCase):
         self.client.identity.name = None
         self.assertEqual(self.client.ask("GET", "/live").status, 200)
         self.assertEqual(self.client.ask("GET", "/ready").json["status"], "ready")
-        self.status.checks["database"] = False
+        self.status.checks["directory"] = False
         answer = self.client.ask("GET", "/ready")
-        self.assertEqual((answer.status, answer.json["checks"]["database"]), (503, False))
-        self.assertIn("database", answer.json["detail"])
+        self.assertEqual((answer.status, answer.json["checks"]["directory"]), (503, False))
+        self.assertIn("directory", answer.json["detail"])
         self.assertEqual(self.client.ask("GET", "/live").status, 200)
+
+    def test_database_away(self) -> None:
+        """
+        Calls go on without the database: whoever watches is told that it is away, and sends no phone elsewhere.
+        """
+        self.status.database = False
+        answer = self.client.ask("GET", "/ready")
+        self.assertEqual((answer.status, answer.json["status"]), (200, "ready"))
+        self.assertEqual(answer.json["checks"], {"sip": True, "directory": True, "database": False})
 
     def test_closed(self) -> None:
         """
