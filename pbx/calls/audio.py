@@ -67,7 +67,7 @@ class LegAudio:
         self._local_cryptos: tuple[Crypto, ...] = ()
         self._direction = "sendrecv"
         self._before: tuple[SessionDescription | None, tuple[Format, ...], str, bool] | None = None
-        self._pending: SessionDescription | None = None
+        self._pending: tuple[SessionDescription, Audio] | None = None
         self._place = Local(self.session.host, self.session.port)
         # Answered where it is offered (RFC 5761 5.1.1); not offered, since it gains nothing between two open ports.
         self._answer_place = Local(self.session.host, self.session.port, rtcp_mux=True)
@@ -97,7 +97,7 @@ class LegAudio:
         """
         The formats of the offer that waits for its answer, ``None`` where there is no offer.
         """
-        return self.remote.formats if self._pending is not None and self.remote is not None else None
+        return self._pending[1].formats if self._pending is not None else None
 
     # Our offer, their answer.
 
@@ -148,8 +148,7 @@ class LegAudio:
         description, audio = self._read(sdp)
         if audio.profile in SECURE_PROFILES and not answered_key(audio.cryptos):
             raise ProtocolError(488, "No SRTP suite in common")
-        self._pending = description
-        self.remote = audio
+        self._pending = description, audio
         return audio
 
     def answer(self, formats: Sequence[Format], wanted: str = "sendrecv") -> bytes:
@@ -160,10 +159,10 @@ class LegAudio:
             formats: What we take of it, with its payload types.
             wanted: The most that we would do: the answer never says more than the offer lets it.
         """
-        description, audio = self._pending, self.remote
-        if description is None or audio is None:
+        if self._pending is None:
             raise ValueError("there is no offer to answer")
-        self._pending = None
+        (description, self.remote), self._pending = self._pending, None
+        audio = self.remote
         self._direction = answered_direction(audio, wanted)
         keys: tuple[Crypto, ...] = ()
         if self.keys_allowed and audio.cryptos:
@@ -200,17 +199,6 @@ class LegAudio:
         """
         if self._before is not None:
             (self._local, self._local_formats, self._direction, self._mux), self._before = self._before, None
-
-    def repeat(self) -> bytes:
-        """
-        Our last description as an offer, byte for byte (``rtcp-mux`` of an answer included): for a refresh.
-
-        Raises:
-            ValueError: There is none yet.
-        """
-        if self._local is None:
-            raise ValueError("nothing was described yet")
-        return self._local.to_bytes()
 
     def close(self) -> LegQuality:
         """

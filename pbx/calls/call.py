@@ -296,21 +296,27 @@ class Call:
         """
         by: Party = "caller" if leg is self.inbound else "callee"
         self._part(ending.cause, ending.text)
-        self._end("answered", None, ending.cause, ending.text, by if ending.by_peer else "system")
+        disposition: Disposition = "answered" if ending.answered else "failed"
+        self._end(disposition, None, ending.cause, ending.text, by if ending.by_peer else "system")
 
     def leg_changed(self, leg: Leg) -> None:
         """
         Go by new formats, and by hold and resume.
         """
-        if self.bridge is None:
-            if self.outbound is not None and self.inbound.state is LegState.UP:
-                # The caller has answered our late offer, perhaps with another codec than the callee's.
-                self._join(self.outbound)
-                if self.state_of_media == "transcode":
-                    self._tools.tasks.start(self._align(self.outbound), "offer a codec in common")
-        else:
+        late = self.bridge is None
+        if not late:
             self._regard_hold(leg)
+        elif self.outbound is not None and self.inbound.state is LegState.UP:
+            # The caller has answered our late offer, perhaps with another codec than the callee's.
+            self._join(self.outbound)
+        self._mend(leg, late=late)
         self._note_media()
+
+    def across(self, leg: Leg) -> Leg | None:
+        """
+        The other leg, once the call was answered.
+        """
+        return self.outbound if leg is self.inbound else self.inbound
 
     def leg_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
         """
@@ -336,6 +342,7 @@ class Call:
     def _answer(self, leg: OutboundLeg) -> None:
         self.inbound.answer(leg.agreed, self._callee_headers)
         self._join(leg)
+        self._mend(leg)
         self.answered = self._tools.wall()
         self._tools.emit(CallAnswered(self.id, self.answered, self._tools.core.clock.seconds()))
         self._note_media()
@@ -384,21 +391,41 @@ class Call:
         if self.outbound is not None:
             self.outbound.hang_up(cause, text)
 
-    async def _align(self, leg: OutboundLeg) -> None:
+    def _mend(self, leg: Leg, *, late: bool = False) -> None:
         """
-        Offer the callee the caller's codec alone; where it has none but its own, that is converted as before.
+        Offer one side the other's codec where there is no sound otherwise, or after a late offer where it is converted.
+        """
+        other = self.across(leg)
+        if other is None or self.state_of_media not in (("none", "transcode") if late else ("none",)):
+            return
+        codec = leg.agreed.codec
+        if codec is not None and not any(codec.matches(item) for item in other.known):
+            theirs = other.agreed.codec
+            if theirs is not None and any(theirs.matches(item) for item in leg.known):
+                leg, other = other, leg
+        self._tools.tasks.start(self._align(other, leg), "offer a codec in common")
+
+    async def _align(self, leg: Leg, other: Leg) -> None:
+        """
+        Offer a leg the other's codec alone; where it has none but its own, all stays as it was.
         """
         audio, session = leg.audio, leg.session
-        if audio is None or session is None or session.busy:
+        if audio is None or session is None:
             return
         try:
+            await session.idle()
+            if self.state_of_media == "relay":
+                return
             audio.answered(await session.offer(
-                lambda: audio.offer_again(onward(self.inbound.agreed.send, also=(EVENTS,)))
+                lambda: audio.offer_again(onward(other.agreed.send, also=(EVENTS,)))
             ))
+            self._regard_hold(leg)
             self._note_media()
         except (OfferRefused, ProtocolError) as refusal:
             audio.withdraw()
             self.log.info("{call_id}: {party} keeps its codec: {why}", call_id=self.id, party=leg.party, why=refusal)
+            if self.bridge is not None and self.bridge.state == "none" and not self._over:
+                self.log.warn("{call_id}: no sound: {reason}", call_id=self.id, reason=self.bridge.reason)
 
     async def _probe(self, leg: Leg) -> None:
         try:

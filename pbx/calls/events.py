@@ -124,7 +124,7 @@ class MediaChanged:
     The sound of an answered call goes its way for the first time, or another way or in another codec than before.
 
     Attributes:
-        media_path: How the packets go: ``relay``, ``transcode`` or ``kernel``.
+        media_path: How the packets go: as :class:`~pbx.media.bridge.Bridge` says, ``relay`` for one.
         caller_codec: The codec of the caller's leg.
         callee_leg: The leg that was picked up.
         callee_codec: Its codec.

@@ -12,19 +12,20 @@ from zope.interface import Interface, implementer
 
 from pbx.calls.events import LegAnswered, LegBegan, LegEnded, LegRang
 from pbx.dialog.user import ISessionUser
-from pbx.sdp.mapping import DECODABLE, Agreed, answer_to_caller, codec_of
+from pbx.sdp.mapping import DECODABLE, EVENTS, Agreed, answer_to_caller, codec_of, onward
 from pbx.sdp.offer_answer import choose
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import reason_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Literal
 
     from pbx.calls.audio import LegAudio
     from pbx.calls.events import CallEvent
     from pbx.dialog.session import Session
     from pbx.dialog.user import Ending
+    from pbx.sdp.audio import Format
     from pbx.sip.message import Request
     from pbx.transport.flow import Flow
 
@@ -53,6 +54,11 @@ class ILegOwner(Interface):
     def leg_changed(leg: Leg) -> None:  # noqa: N805
         """
         A leg that is up has new formats, or has put us on hold or off it.
+        """
+
+    def across(leg: Leg) -> Leg | None:  # noqa: N805
+        """
+        The leg that hears this one, ``None`` while there is none.
         """
 
 
@@ -152,6 +158,14 @@ class Leg:
         found = self.audio.formats if self.audio is not None else None
         return found if found is not None else Agreed((), ())
 
+    @property
+    def known(self) -> tuple[Format, ...]:
+        """
+        The formats that the phone has said it has; none before it described itself.
+        """
+        remote = self.audio.remote if self.audio is not None else None
+        return remote.formats if remote is not None else ()
+
     # ISessionUser
 
     def offer_received(self, sdp: bytes) -> bytes:
@@ -159,11 +173,7 @@ class Leg:
         Answer a new offer within the call: hold and resume end here, and the other leg never sees them.
         """
         audio = self._audio()
-        offered = audio.offered(sdp)
-        current = audio.formats
-        formats = answer_to_caller(offered.formats, current.send) if current is not None else []
-        if not formats:
-            formats = choose(offered.formats, DECODABLE)
+        formats = self._taken(audio.offered(sdp).formats)
         if codec_of(formats) is None:
             raise ProtocolError(488, "Not Acceptable Here")
         answer = audio.answer(formats)
@@ -172,9 +182,16 @@ class Leg:
 
     def offer_wanted(self) -> bytes:
         """
-        Repeat our description, for a re-INVITE without one.
+        Offer all that there is, for a re-INVITE without an offer (RFC 3261 14.2): so a phone resumes, too.
         """
-        return self._audio().repeat()
+        other = self.owner.across(self)
+        codec = other.agreed.codec if other is not None else None
+        if other is None or codec is None:
+            return self._audio().offer_again(DECODABLE)
+        # What the other phone hears now first; what it would have to be asked for only if it is known to have it.
+        wanted = sorted(other.known, key=lambda item: not item.matches(codec))
+        convertible = any(codec.matches(own) for own in DECODABLE)
+        return self._audio().offer_again(onward(wanted, also=DECODABLE if convertible else (EVENTS,)))
 
     def answer_received(self, sdp: bytes) -> None:
         """
@@ -200,6 +217,17 @@ class Leg:
         """
         INFO is answered 200, whatever it says.
         """
+
+    def _taken(self, offered: Sequence[Format]) -> list[Format]:
+        """
+        What we take of an offer: what the other phone understands now, as it is or converted, else what it has said
+        it has, for then it is offered that in turn.
+        """
+        other = self.owner.across(self)
+        if other is None or other.agreed.codec is None:
+            return answer_to_caller(offered, self.agreed.send) or choose(offered, DECODABLE)
+        in_common = choose(offered, onward(other.known))
+        return answer_to_caller(offered, other.agreed.send) or answer_to_caller(offered, in_common)
 
     def _audio(self) -> LegAudio:
         if self.audio is None:

@@ -28,14 +28,15 @@ class Bridge:
     It follows when one of them is configured anew. A side can be held: the other hears comfort noise then.
 
     Attributes:
-        state: ``relay`` when packets are forwarded as they are, ``transcode`` when their payload is converted.
-        reason: Why, in words.
+        state: ``relay`` when packets are forwarded as they are, ``transcode`` when their payload is converted,
+            ``none`` when one side's codec can't become one that the other understands.
+        reason: Why, in words; also where somebody hears silence while held.
     """
 
     def __init__(self, a: RtpSession, b: RtpSession) -> None:
         self.a = a
         self.b = b
-        self.state: Literal["relay", "transcode", "kernel"] = "relay"
+        self.state: Literal["relay", "transcode", "kernel", "none"] = "relay"
         self.reason = ""
         self._held: set[RtpSession] = set()
         self._noise: dict[RtpSession, ComfortNoise] = {}
@@ -108,8 +109,14 @@ class Bridge:
             self.state, self.reason = "relay", "not every side has told its codec yet"
         elif is_relayable(self.a.agreed, self.b.agreed):
             self.state, self.reason = "relay", f"both sides have {one.name}"
-        else:
+        elif _reaches(self.a.agreed, self.b.agreed) and _reaches(self.b.agreed, self.a.agreed):
             self.state, self.reason = "transcode", f"one side has {one.name}, the other {other.name}"
+        else:
+            self.state = "none"
+            self.reason = f"one side has {one.name}, the other {other.name}, and these can't be converted"
+        for source, target in ((self.a, self.b), (self.b, self.a)):
+            if source in self._held and target not in self._noise and target.agreed.codec is not None:
+                self.reason += f"; who waits hears silence, for there is no comfort noise in {target.agreed.codec.name}"
 
 
 def tables(source: Agreed, target: Agreed) -> tuple[list[int], dict[int, bytes]]:
@@ -132,6 +139,17 @@ def tables(source: Agreed, target: Agreed) -> tuple[list[int], dict[int, bytes]]
         table[received] = sent
         table[received | MARKER] = sent | MARKER
     return table, translations
+
+
+def _reaches(source: Agreed, target: Agreed) -> bool:
+    """
+    Whether the codec that one peer prefers, and so sends, gets to the other.
+    """
+    preferred = source.codec
+    if preferred is None:
+        return False
+    table, _ = tables(source, target)
+    return any(own.matches(preferred) and table[own.payload_type] >= 0 for own in source.receive)
 
 
 def _conversion(own: Format, target: Agreed) -> tuple[int, bytes] | None:

@@ -195,7 +195,7 @@ def late_offer_with_useless_answer(case: ExchangeCase) -> int | None:
 
 def reinvite_without_offer(case: ExchangeCase) -> int | None:
     """
-    A re-INVITE without an offer gets our description, byte for byte, and its ACK may change what the phone says.
+    A re-INVITE without an offer gets all that we can do, and its ACK may change what the phone says.
     """
     anna, bert = case.pair()
     talk = Conversation(anna, bert)
@@ -203,7 +203,7 @@ def reinvite_without_offer(case: ExchangeCase) -> int | None:
     anna.send(request)
     case.network.advance(0.01)
     offered = anna.last("INVITE")
-    case.assertEqual(offered.body, talk.answer.body)
+    case.assertIn(b"RTP/AVP 0 8 101\r\n", offered.body)
     anna.send(talk.request(anna, "ACK", body=anna.sdp(direction="sendonly", version=2), cseq=request.cseq.number))
     case.network.advance(0.01)
     (shown,) = case.exchange.switchboard.list()

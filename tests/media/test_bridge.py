@@ -112,6 +112,21 @@ class BridgeTests(SynchronousTestCase):
         self.assertEqual(len(self.pair.alice.heard[2].payload), 160)
         self.assertEqual((bridge.state, bridge.reason), ("transcode", "one side has PCMU, the other PCMA"))
 
+    def test_what_cannot_be_converted(self) -> None:
+        """
+        It is said where one side's codec can't become one of the other's, even where the other way goes.
+        """
+        self.pair.a.configure(self.pair.alice.audio(PCMU), [PCMU], [PCMU])
+        self.pair.b.configure(self.pair.bob.audio(G729), [G729], [G729])
+        bridge = Bridge(self.pair.a, self.pair.b)
+        self.assertEqual(
+            (bridge.state, bridge.reason), ("none", "one side has PCMU, the other G729, and these can't be converted")
+        )
+        self.pair.b.configure(self.pair.bob.audio(G729, PCMU), [G729, PCMU], [G729, PCMU])
+        self.assertEqual(bridge.state, "none")
+        self.pair.b.configure(self.pair.bob.audio(PCMA), [PCMA], [PCMA])
+        self.assertEqual(bridge.state, "transcode")
+
     def test_source_begins_anew(self) -> None:
         """
         A phone that takes a new SSRC in the middle of a call: the other hears one stream that goes on, with a marker.
@@ -174,12 +189,19 @@ class BridgeTests(SynchronousTestCase):
         bridge.hold(self.pair.b)
         self.pair.network.advance(0.1)
         self.assertEqual({packet.payload_type for packet in self.pair.alice.heard}, {8})
+        self.assertEqual(bridge.reason, "both sides have PCMA")
         bridge.stop()
         before = len(self.pair.alice.heard)
         bridge = self.bridged(G729)
         bridge.hold(self.pair.b)
         self.pair.network.advance(0.1)
         self.assertEqual(len(self.pair.alice.heard), before)
+        self.assertEqual(
+            bridge.reason,
+            "both sides have G729; who waits hears silence, for there is no comfort noise in G729",
+        )
+        bridge.resume(self.pair.b)
+        self.assertEqual(bridge.reason, "both sides have G729")
         bridge.stop()
 
     def test_held_side_is_not_sent_to(self) -> None:
