@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0
 """Seconds for an answer."""
 
-TIMES = {"since", "started_at", "registered_at", "expires_at"}
+TIMES = {"since", "until", "started_at", "registered_at", "expires_at"}
 """Keys whose value is a time, in ISO 8601 or in seconds."""
 
 TIMES_IN_TEXT = {"started", "answered", "ended"}
@@ -194,6 +194,11 @@ REGISTRATIONS = [
     ("SINCE", "registered_at"),
     ("UNTIL", "expires_at"),
 ]
+BLOCKS = [
+    ("ADDRESS", "address"),
+    ("USER", "user"),
+    ("UNTIL", "until"),
+]
 CDR = [
     ("STARTED", "started"),
     ("CALLER", "caller"),
@@ -268,6 +273,22 @@ async def registrations(api: Api, options: argparse.Namespace) -> tuple[Any, str
     return answer, table(answer["registrations"], REGISTRATIONS, "No phone is registered.")
 
 
+async def blocks(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
+    """
+    Who is not let in.
+    """
+    answer = await api.ask("GET", "/api/blocks")
+    return answer, table(answer["blocks"], BLOCKS, "Nobody is blocked.")
+
+
+async def unblock(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
+    """
+    One address that is let in again.
+    """
+    await api.ask("DELETE", f"/api/blocks/{quote(options.address, safe='')}")
+    return {"unblocked": options.address}, f"{options.address} is let in again."
+
+
 async def cdr(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     """
     The last calls.
@@ -336,6 +357,9 @@ def parser() -> argparse.ArgumentParser:
     command(commands, "calls", calls, "list the calls that are going on")
     command(commands, "hangup", hangup, "end a call").add_argument("id", help="as pbxctl calls shows it")
     command(commands, "registrations", registrations, "list the phones that are registered")
+    command(commands, "blocks", blocks, "list the addresses that are blocked after too many wrong passwords")
+    lift = command(commands, "unblock", unblock, "let a blocked address in again")
+    lift.add_argument("address", help="as pbxctl blocks shows it")
     records = command(commands, "cdr", cdr, "list the last calls")
     records.add_argument("--limit", type=int, default=20, help="how many (default: %(default)s)")
     records.add_argument("--before", metavar="TIME", help="only those started before, such as 2026-01-02T15:04:05")

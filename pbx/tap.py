@@ -272,7 +272,7 @@ class Exchange(Service):
             raise RuntimeError("the floors below have not started")
         return WebSite(
             self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
-            location=location, system=system, tasks=self.tasks, wall=self.wall,
+            location=location, guard=self.guard, system=system, tasks=self.tasks, wall=self.wall,
         )
 
     # IStatus

@@ -18,6 +18,7 @@ from typing import Any
 from treq.testing import StubTreq
 from twisted.internet import reactor  # noqa: TID251 - the command itself is run over real sockets
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
@@ -25,11 +26,14 @@ from pbx import cli
 from pbx.directory.extension import Extension
 from pbx.ops.certificate import OwnCertificate
 from pbx.tasks import Tasks
+from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.tls import ServerCertificate
 from pbx.web.app import WebApp
+from pbx.web.blocks import Blocks
 from pbx.web.calls import CallRecords, Calls, Registrations
 from pbx.web.extensions import Extensions
 from pbx.web.server import WebServer
+from pbx.web.site import GuardBlocks
 from pbx.web.status import Status
 from tests.web.client import FakeAudit, FakeIdentity
 from tests.web.fakes import MemoryCalls, MemoryCdr, MemoryExtensions, MemoryRegistrations, MemoryStatus
@@ -45,12 +49,15 @@ class Exchange:
     def __init__(self) -> None:
         self.extensions, self.calls, self.cdr = MemoryExtensions(), MemoryCalls(), MemoryCdr()
         self.identity = FakeIdentity()
+        clock = Clock()
+        self.guard = Guard(clock, GuardSettings())
         status, audit = MemoryStatus(), FakeAudit()
         resources = (
             Extensions(self.extensions, audit),
             Calls(self.calls, audit),
             CallRecords(self.cdr),
             Registrations(MemoryRegistrations()),
+            Blocks(GuardBlocks(self.guard, clock.seconds, lambda: 1_700_000_000.0), audit),
             Status(status, status),
         )
         routes = [route for resource in resources for route in resource.routes()]
@@ -122,6 +129,20 @@ class CommandTests(SynchronousTestCase):
         Registered phones are listed.
         """
         self.assertIn("sip:1005@192.0.2.7", self.type("registrations"))
+
+    def test_blocks(self) -> None:
+        """
+        Who guessed too often is listed, and let in again.
+        """
+        self.assertEqual(self.type("blocks"), "Nobody is blocked.")
+        for user in range(5):
+            self.exchange.guard.failed("2001:db8:1:2::9", f"100{user}")
+        self.assertRegex(self.type("blocks").splitlines()[1], r"^2001:db8:1:2::/64  -     \d{4}-\d\d-\d\d ")
+        said = self.type("unblock 2001:db8:1:2::/64")
+        self.assertEqual(said, "2001:db8:1:2::/64 is let in again.")
+        self.assertEqual(self.exchange.guard.blocks(), [])
+        failure = self.failureResultOf(self.typed("unblock 192.0.2.1"), cli.CliError)
+        self.assertIn("192.0.2.1 is not blocked", failure.getErrorMessage())
 
     def test_cdr(self) -> None:
         """

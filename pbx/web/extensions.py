@@ -27,6 +27,12 @@ class ExtensionExistsError(Exception):
     """
 
 
+class ExtensionGoneError(Exception):
+    """
+    There is no extension with that number any more.
+    """
+
+
 class IExtensions(Interface):
     """
     Where extensions are kept. A change has reached the database, and the next call, when its coroutine returns.
@@ -53,6 +59,9 @@ class IExtensions(Interface):
     async def update(extension: Extension, password: str | None) -> None:  # noqa: N805
         """
         Replace the one with its number; without a password it keeps its digests.
+
+        Raises:
+            ExtensionGoneError: There is none.
         """
 
     async def remove(number: str) -> bool:  # noqa: N805
@@ -177,7 +186,11 @@ class Extensions:
         after = attrs.evolve(before, **given)
         if password is not None:
             _check_password(password, after.number, after.name)
-        await self._extensions.update(after, password)
+        try:
+            await self._extensions.update(after, password)
+        except ExtensionGoneError:
+            # Somebody else has just removed it.
+            raise _missing(after.number)
         changed = shown(after) | ({"password": "changed"} if password is not None else {})
         self._audit.wrote(ask.actor, "change", f"extension {after.number}", shown(before), changed)
         return shown(after)

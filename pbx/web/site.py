@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
+from pbx.calls.record import stamp
 from pbx.store.database import DatabaseDown, DatabaseTimeout, Duplicate
+from pbx.store.extensions import UnknownExtensionError
 from pbx.web.app import WebApp
+from pbx.web.blocks import Blocks, IBlocks
 from pbx.web.calls import CallRecords, Calls, ICdr, IRegistrations, Registrations
-from pbx.web.extensions import ExtensionExistsError, Extensions, IExtensions
+from pbx.web.extensions import ExtensionExistsError, ExtensionGoneError, Extensions, IExtensions
 from pbx.web.first_admin import FirstAdministrator
-from pbx.web.hashing import Argon2
+from pbx.web.hashing import SlowHashes
 from pbx.web.identity import LogAudit
 from pbx.web.local_operator import LocalOperator
 from pbx.web.status import Status
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from pbx.store.extensions import Extensions as StoredExtensions
     from pbx.store.system import System
     from pbx.tasks import Tasks
+    from pbx.transport.guard import Guard
     from pbx.web.server import WebServer
 
 
@@ -74,15 +78,18 @@ class KeptExtensions:
         """
         Change one.
         """
-        await self._stored.update(
-            extension.number,
-            password=password,
-            name=extension.name,
-            email=extension.email,
-            allow_external=extension.allow_external,
-            is_admin=extension.is_admin,
-            enabled=extension.enabled,
-        )
+        try:
+            await self._stored.update(
+                extension.number,
+                password=password,
+                name=extension.name,
+                email=extension.email,
+                allow_external=extension.allow_external,
+                is_admin=extension.is_admin,
+                enabled=extension.enabled,
+            )
+        except UnknownExtensionError as error:
+            raise ExtensionGoneError(extension.number) from error
 
     async def remove(self, number: str) -> bool:
         """
@@ -137,6 +144,34 @@ class LiveRegistrations:
         return [binding.as_row() for binding in self._location.all()]
 
 
+@implementer(IBlocks)
+class GuardBlocks:
+    """
+    The blocks of the guard as the resource wants them.
+    """
+
+    def __init__(self, guard: Guard, seconds: Callable[[], float], wall: Callable[[], float]) -> None:
+        self._guard = guard
+        self._seconds = seconds
+        self._wall = wall
+
+    def list(self) -> Iterable[dict[str, Any]]:
+        """
+        Every block in force.
+        """
+        began = self._wall() - self._seconds()
+        return [
+            {"address": block.address, "user": block.user, "until": stamp(began + block.until)}
+            for block in self._guard.blocks()
+        ]
+
+    def unblock(self, address: str) -> bool:
+        """
+        Lift one.
+        """
+        return self._guard.unblock(address)
+
+
 class WebSite:
     """
     Every resource behind one https server.
@@ -149,6 +184,7 @@ class WebSite:
         extensions: The stored extensions.
         cdr: The stored records; it counts them as well.
         location: The bindings.
+        guard: The blocks.
         system: Where the first administrator is kept.
         tasks: Where writes run.
         wall: The wall clock in seconds.
@@ -164,19 +200,21 @@ class WebSite:
         extensions: StoredExtensions,
         cdr: Cdr,
         location: Location,
+        guard: Guard,
         system: System,
         tasks: Tasks,
         wall: Callable[[], float],
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
-        self.first = FirstAdministrator(system, Argon2(reactor, threads).hash, wall, audit)
+        self.first = FirstAdministrator(system, SlowHashes(reactor, threads).hash, wall, audit)
         resources = (
             Status(exchange, cdr),
             Extensions(KeptExtensions(extensions), audit),
             Calls(switchboard, audit),
             CallRecords(KeptRecords(cdr)),
             Registrations(LiveRegistrations(location)),
+            Blocks(GuardBlocks(guard, reactor.seconds, wall), audit),
             self.first,
         )
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))

@@ -35,6 +35,7 @@ class ExtensionsTests(DatabaseTestCase):
         await DatabaseTestCase.setUp(self)
         self.directory = Directory()
         self.extensions = await self.node(self.database, self.directory)
+        self.assertTrue(self.extensions.loaded)
 
     async def node(self, database: Database, directory: Directory, **named: bool) -> Extensions:
         """

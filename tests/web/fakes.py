@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from pbx.directory.extension import Extension
 from pbx.web.calls import ICalls, ICdr, IRegistrations
-from pbx.web.extensions import ExtensionExistsError, IExtensions
+from pbx.web.extensions import ExtensionExistsError, ExtensionGoneError, IExtensions
 from pbx.web.first_admin import IStoredValues
 from pbx.web.status import IStatistics, IStatus
 
@@ -51,6 +51,8 @@ class MemoryExtensions:
         """
         Another in place of one.
         """
+        if extension.number not in self.kept:
+            raise ExtensionGoneError(extension.number)
         self.kept[extension.number] = extension
         if password is not None:
             self.passwords[extension.number] = password

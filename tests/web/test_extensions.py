@@ -6,11 +6,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pbx.directory.extension import Extension
-from pbx.web.extensions import Extensions, IExtensions
+from pbx.store.extensions import UnknownExtensionError
+from pbx.web.extensions import ExtensionGoneError, Extensions, IExtensions
+from pbx.web.site import KeptExtensions
 from tests.web.client import Client, FakeAudit
 from tests.web.fakes import MemoryExtensions
 
@@ -60,6 +63,35 @@ class ExtensionsTests(SynchronousTestCase):
         self.assertEqual(answer.headers["location"], "/api/extensions/1005")
         self.assertEqual(self.extensions.passwords, {"1005": "SecurePassword123!"})
         self.assertEqual(self.extensions.kept["1005"], Extension("1005", "John Doe", "john.doe@company.com", True))
+
+    def test_removed_meanwhile(self) -> None:
+        """
+        An extension that somebody else removes while it is being changed is 404, and nothing is recorded.
+        """
+        self.client.ask("POST", "/api/extensions", MANUAL)
+        get = self.extensions.get
+
+        async def get_and_lose(number: str) -> Extension | None:
+            found = await get(number)
+            await self.extensions.remove(number)
+            return found
+
+        self.extensions.get = get_and_lose  # type: ignore[method-assign]
+        self.assertEqual(self.client.ask("PUT", "/api/extensions/1005", {"name": "Jim"}).status, 404)
+        self.assertEqual(len(self.audit.rows), 1)
+
+    def test_stored(self) -> None:
+        """
+        The store's word for it is understood.
+        """
+        class Gone:
+            async def update(self, number: str, **changes: object) -> None:
+                raise UnknownExtensionError(number)
+
+        kept = KeptExtensions(Gone())  # type: ignore[arg-type]
+        verifyObject(IExtensions, kept)
+        gone = Deferred.fromCoroutine(kept.update(Extension("1005", "John"), None))
+        self.failureResultOf(gone, ExtensionGoneError)
 
     def test_audit(self) -> None:
         """
