@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from twisted.logger import Logger
+
 from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.dialog import Dialog
@@ -13,7 +15,7 @@ from pbx.dialog.offer import offer_of
 from pbx.dialog.reliable import ReliableProvisionals
 from pbx.dialog.reopening import repeat
 from pbx.dialog.session import SDP, Session
-from pbx.dialog.user import Ending, ISessionUser
+from pbx.dialog.user import Ending, ISessionUser, State
 from pbx.dialog.useragent import ALLOW, contact_of, new_tag
 from pbx.sip.message import ProtocolError, response_to
 from pbx.sip.multipart import sdp_of
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
     from pbx.dialog.useragent import UserAgentCore
     from pbx.sip.message import Request, Response
     from pbx.transaction.server_transaction import ServerTransaction
+
+
+UNREACHED = Ending(by_peer=False, cause=38, text="Connection lost", answered=False)
+"""How a session ends whose peer our answer can't be brought to (ITU-T Q.850: network out of order)."""
 
 
 class IIncomingUser(ISessionUser):
@@ -51,6 +57,8 @@ class IncomingInvite:
         ProtocolError: 400 for a malformed one, 415 for a body that is no SDP, 422 for too short a session interval.
     """
 
+    log = Logger()
+
     def __init__(
         self, core: UserAgentCore, transaction: ServerTransaction, request: Request, contact_user: str
     ) -> None:
@@ -74,6 +82,8 @@ class IncomingInvite:
         self._dialog = Dialog.of_server(request, self._tag, transaction.flow, self._contact)
         self.session: Session | None = None
         core.invites[transaction] = self
+        # What it calls with may still be on its way through us.
+        transaction.on_failed = lambda reason: core.clock.callLater(0, self._not_sent, reason)
 
     @property
     def final(self) -> bool:
@@ -239,6 +249,8 @@ class IncomingInvite:
         transaction = self._transaction
         transaction.respond(response)
         core = self._core
+        # The transaction lives on for 64*T1, and this INVITE need not.
+        transaction.on_failed = lambda reason: core.clock.callLater(0, _answer_lost, session, reason)
         wait = Acknowledgement(
             core.timer_queue, core.timers, lambda: repeat(core, session.dialog, transaction, response),
             session.ack_missing, cseq=self.request.cseq.number,
@@ -249,6 +261,7 @@ class IncomingInvite:
     def _refuse(self, status: int, reason: str | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
         self._finish()
         self._transaction.respond(self._response(status, headers, None, reason))
+        self._transaction.on_failed = None
         if self.session is not None:
             self.session.forget()
 
@@ -277,6 +290,16 @@ class IncomingInvite:
         # RFC 3262 3: no PRACK for 64*T1 rejects the INVITE.
         self._given_up(504, Ending(by_peer=False, cause=102, text="No PRACK"))
 
+    def _not_sent(self, reason: str) -> None:
+        """
+        Go no further: an answer did not reach the peer, not over a new connection either (RFC 3261 17.2.4).
+        """
+        if not self._answered:
+            self.log.info("{call_id}: no answer can be sent: {reason}", call_id=self.request.call_id, reason=reason)
+            self._given_up(503, UNREACHED)
+        elif self.session is not None:
+            _answer_lost(self.session, reason)
+
     def _response(
         self, status: int, headers: Iterable[tuple[str, str]], sdp: bytes | None, reason: str | None = None
     ) -> Response:
@@ -290,3 +313,16 @@ class IncomingInvite:
             add(*SDP)
             response.body = sdp
         return response
+
+
+def _answer_lost(session: Session, reason: str) -> None:
+    """
+    End a session whose 2xx did not reach the peer; when its ACK has come, it did.
+    """
+    if not session.unacknowledged:
+        return
+    session.log.info("{call_id}: the answer can't be sent: {reason}", call_id=session.dialog.call_id, reason=reason)
+    told = session.state is State.UP
+    session.forget()
+    if told:
+        session.user.ended(UNREACHED)

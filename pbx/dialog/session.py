@@ -277,6 +277,13 @@ class Session:
         return self._offering or self._acknowledgement is not None
 
     @property
+    def unacknowledged(self) -> bool:
+        """
+        Whether a 2xx of ours waits for its ACK.
+        """
+        return self._acknowledgement is not None
+
+    @property
     def _offering(self) -> bool:
         return any(exchange.offers for exchange in self._exchanges)
 
@@ -305,7 +312,8 @@ class Session:
             invite.peer_hung_up()
         elif not early:
             # One of several early dialogs of an INVITE of ours may end so; the INVITE goes on.
-            told = next((r for r in reasons if r.protocol.upper() == "Q.850" and r.cause is not None), None)
+            # A cause of ITU-T Q.850 has seven bits, and none is 0: what says another is not believed.
+            told = next((r for r in reasons if r.protocol.upper() == "Q.850" and 1 <= (r.cause or 0) <= 127), None)
             cause = told.cause if told is not None and told.cause is not None else 16
             text = told.text if told is not None and told.text else CAUSES.get(cause, "Normal call clearing")
             self.user.ended(Ending(by_peer=True, cause=cause, text=text))

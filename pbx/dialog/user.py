@@ -34,11 +34,13 @@ class Ending:
         by_peer: Whether the peer ended it.
         cause: The cause of ITU-T Q.850.
         text: The reason in words.
+        answered: Whether the INVITE was answered; not when our answer could not be brought to the peer.
     """
 
     by_peer: bool
     cause: int
     text: str
+    answered: bool = True
 
 
 GONE = (408, 481)

@@ -149,6 +149,15 @@ class WithinACallTests(ExchangeCase):
         self.assertEqual((record["reason"], record["q850"], record["hangup_by"]), ("Cable pulled", 27, "caller"))
         self.assertEqual(self.bert.requests("BYE")[0].headers.get("Reason"), reason[0][1])
 
+    def test_no_cause_of_the_peer(self) -> None:
+        """
+        A number that is no cause of Q.850 is not believed.
+        """
+        self.talk.ask(self.anna, "BYE", headers=(("Reason", 'Q.850;cause=999;text="nonsense"'),))
+        self.assertEqual((self.record["reason"], self.record["q850"]), ("Normal call clearing", 16))
+        (bye,) = self.bert.requests("BYE")
+        self.assertEqual(bye.headers.get("Reason"), 'Q.850;cause=16;text="Normal call clearing"')
+
     def test_bye_unanswered(self) -> None:
         """
         A phone that is gone does not answer our BYE: everything ends after 64*T1 all the same.
