@@ -90,7 +90,6 @@ class RtpSession:
         self._remote: Audio | None = None
         self._mux = False
         self._rtcp_source: Address | None = None
-        self._keys: tuple[Crypto, ...] = ()
         self._codec = ""
         self._quality: LegQuality | None = None
         self.outgoing = Outgoing(self._rtp)
@@ -126,26 +125,6 @@ class RtpSession:
         When RTP or RTCP came last, in seconds of the clock; before any did, when the session was opened.
         """
         return max(self.incoming.last_heard, self.reports.heard, self._opened)
-
-    def local_crypto(self, offered: Sequence[Crypto] | None = None) -> tuple[Crypto, ...]:
-        """
-        Our SDES keys. They stay the same through the session, so that an unchanged offer gets an unchanged answer.
-
-        Args:
-            offered: The peer's ``a=crypto`` lines when we answer, ``None`` when we offer.
-
-        Returns:
-            One key for each suite to offer, or the one to answer with; none when no line can be used.
-        """
-        if offered is None:
-            self._keys = self._keys or srtp.offered_keys()
-            return self._keys
-        for crypto in offered:
-            for key in self._keys:
-                if (crypto.tag, crypto.suite) == (key.tag, key.suite) and crypto.is_usable:
-                    return (key,)
-        self._keys = srtp.answered_key(offered)
-        return self._keys
 
     def configure(
         self,

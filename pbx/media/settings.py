@@ -12,14 +12,13 @@ from attrs import frozen
 @frozen(kw_only=True)
 class MediaSettings:
     """
-    Where media flows and how long it may be silent.
+    Where media flows, whose it is, and how often it is reported on.
 
     Attributes:
         port_range_start: First UDP port for RTP and RTCP.
         port_range_end: Last one.
         latch: ``normal`` sends to where a phone's packets come from, ``strict`` only to where its SDP says.
         dscp: The mark on media packets (RFC 4594: EF is 46).
-        silence_timeout: Seconds without RTP and RTCP after which a leg that should send is probed.
         report_interval: Seconds between RTCP reports, on average (RFC 3550 6.2).
     """
 
@@ -27,5 +26,4 @@ class MediaSettings:
     port_range_end: int = 20_000
     latch: Literal["normal", "strict"] = "normal"
     dscp: int = 46
-    silence_timeout: float = 60.0
     report_interval: float = 5.0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from pylibsrtp import Error, Policy, Session
 
 from pbx.sdp.audio import Crypto
+from pbx.sdp.offer_answer import choose_crypto
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,10 +44,10 @@ def answered_key(offered: Sequence[Crypto]) -> tuple[Crypto, ...]:
     """
     A new key for the first offered line that can be used, none when no line can (RFC 4568 5.1.2).
     """
-    for crypto in offered:
-        if crypto.suite in SUITES and crypto.is_usable:
-            return (Crypto(crypto.tag, crypto.suite, secrets.token_bytes(KEY_SALT_LENGTH)),)
-    return ()
+    accepted = choose_crypto(offered, SUITES)
+    if accepted is None:
+        return ()
+    return (Crypto(accepted.tag, accepted.suite, secrets.token_bytes(KEY_SALT_LENGTH)),)
 
 
 class Protector:

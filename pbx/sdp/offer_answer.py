@@ -14,7 +14,7 @@ from pbx.sdp.audio import DIRECTIONS, PROFILES, SECURE_PROFILES, audio_of
 from pbx.sdp.session import Connection, MediaDescription, Origin, SessionDescription
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from pbx.sdp.audio import Audio, Crypto, Format
     from pbx.sdp.session import Attribute
@@ -146,7 +146,7 @@ def choose(offered: Sequence[Format], supported: Sequence[Format]) -> list[Forma
     return [taken for taken in chosen if taken.clock in clocks]
 
 
-def choose_crypto(offered: Sequence[Crypto], suites: Sequence[str]) -> Crypto | None:
+def choose_crypto(offered: Sequence[Crypto], suites: Collection[str]) -> Crypto | None:
     """
     The peer's key that an answer accepts: the first of its order that we can use (RFC 4568 5.1.2).
 

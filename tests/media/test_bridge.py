@@ -11,7 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.audio.g711 import mulaw_to_alaw
 from pbx.media.bridge import Bridge
-from pbx.media.srtp import Opener, Protector
+from pbx.media.srtp import Opener, Protector, answered_key
 from pbx.rtp import rtcp
 from pbx.rtp.packet import Packet
 from pbx.sdp.audio import Crypto, Format
@@ -282,7 +282,7 @@ class BridgeTests(SynchronousTestCase):
         One leg encrypted, the other not: what is said on either comes out right on the other.
         """
         theirs = Crypto(1, "AES_CM_128_HMAC_SHA1_80", bytes(range(30)))
-        (ours,) = self.pair.a.local_crypto([theirs])
+        (ours,) = answered_key([theirs])
         self.pair.a.configure(self.pair.alice.audio(), [PCMU], [PCMU], ours, theirs)
         self.pair.b.configure(self.pair.bob.audio(), [PCMU], [PCMU])
         Bridge(self.pair.a, self.pair.b)

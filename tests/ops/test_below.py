@@ -25,7 +25,7 @@ TEXT = """
 server: {sip_host: ["192.0.2.1", "::1"], sip_port: 5070, sip_tls_port: null, rtp_port_range_start: 12000,
          rtp_port_range_end: 12099}
 security: {allow: ["198.51.100.0/24"], failures_before_block: 3, failure_window: 60, block_time: 70}
-media: {silence_timeout: 20, latch: strict}
+media: {latch: strict}
 """
 
 
@@ -62,11 +62,11 @@ class BelowTests(SynchronousTestCase):
 
     def test_media(self) -> None:
         """
-        The ports for audio, the latch, the patience with silence.
+        The ports for audio and the latch.
         """
         settings = media_settings(self.settings())
         self.assertEqual((settings.port_range_start, settings.port_range_end), (12000, 12099))
-        self.assertEqual((settings.latch, settings.silence_timeout), ("strict", 20))
+        self.assertEqual(settings.latch, "strict")
 
     def test_guard(self) -> None:
         """
