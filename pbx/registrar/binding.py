@@ -62,6 +62,5 @@ class Binding:
             "cseq": self.cseq,
             "instance": self.instance,
             "user_agent": self.user_agent,
-            "path": "",
             "nat": self.nat,
         }

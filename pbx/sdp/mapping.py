@@ -101,13 +101,6 @@ def payload_types(received: Sequence[Format], sent: Sequence[Format]) -> dict[in
     return table
 
 
-def relay_tables(one: Agreed, other: Agreed) -> tuple[dict[int, int], dict[int, int]]:
-    """
-    The payload type tables of both directions: from ``one`` to ``other``, and back.
-    """
-    return payload_types(one.receive, other.send), payload_types(other.receive, one.send)
-
-
 def is_relayable(one: Agreed, other: Agreed) -> bool:
     """
     Whether the codec that each leg prefers can be had from the other: then packets only need to be forwarded.

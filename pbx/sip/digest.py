@@ -332,22 +332,6 @@ def choose(values: Iterable[str]) -> Challenge | None:
     return None
 
 
-def find_credentials(values: Iterable[str], realm: str) -> Credentials | None:
-    """
-    The credentials for a realm among the rows of Authorization or Proxy-Authorization.
-
-    Rows of other schemes and realms are passed over (RFC 3261 22.1), malformed ones too: they prove nothing.
-    """
-    for value in values:
-        try:
-            credentials = Credentials.parse(value)
-        except ParseError:
-            continue
-        if credentials.realm == realm:
-            return credentials
-    return None
-
-
 _is_count = re.compile(r"[0-9A-Fa-f]{1,8}").fullmatch
 
 

@@ -69,14 +69,6 @@ CAUSES = {
 }  # fmt: skip
 """The causes of ITU-T Q.850 that are met, and their names."""
 
-_CAUSE_TO_STATUS = {
-    1: 404, 2: 404, 3: 404, 17: 486, 18: 408, 19: 480, 20: 480, 21: 403, 22: 410, 23: 410, 25: 404, 26: 404, 27: 502,
-    28: 484, 29: 501, 31: 480, 34: 503, 38: 503, 41: 503, 42: 503, 44: 503, 47: 503, 50: 403, 52: 403, 54: 403, 55: 403,
-    57: 403, 58: 503, 63: 503, 65: 488, 69: 501, 70: 488, 79: 501, 87: 403, 88: 503, 95: 400, 102: 504, 111: 500,
-    127: 500,
-}  # fmt: skip
-"""RFC 3398 7.2.4.1; 16 has no entry: the call ended as it should."""
-
 _STATUS_TO_CAUSE = {
     400: 41, 401: 21, 402: 21, 403: 21, 404: 1, 405: 63, 406: 79, 407: 21, 408: 102, 410: 22, 413: 127, 414: 127,
     415: 79, 416: 127, 420: 127, 421: 127, 422: 41, 423: 127, 429: 21, 430: 38, 433: 21, 480: 18, 481: 41, 482: 25,
@@ -84,13 +76,6 @@ _STATUS_TO_CAUSE = {
     504: 102, 505: 127, 513: 127, 580: 47, 600: 17, 603: 21, 604: 1, 606: 65, 607: 21, 608: 21,
 }  # fmt: skip
 """RFC 3398 8.2.6.1, with the statuses that came later; 487 is a call given up, 488 and 606 lack a common codec."""
-
-
-def status_of_cause(cause: int) -> int:
-    """
-    The SIP status for a Q.850 cause: 480 for 16, which is no failure, and 500 for what is unknown (RFC 3398 7.2.4.1).
-    """
-    return 480 if cause == 16 else _CAUSE_TO_STATUS.get(cause, 500)
 
 
 def cause_of_status(status: int) -> int:

@@ -9,10 +9,10 @@ from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 from urllib.parse import unquote
 
-from attrs import evolve, frozen
+from attrs import frozen
 
 from pbx.sip.error import ParseError
-from pbx.sip.grammar import Params, find_param, format_params, is_host, number, replace_param
+from pbx.sip.grammar import Params, find_param, format_params, is_host, number
 
 MALFORMED = "Malformed URI"
 
@@ -91,21 +91,6 @@ class URI:
             # RFC 4475 3.1.1.3: names may be escaped too.
             return find_param(tuple([(unquote(key), text) for key, text in self.params]), name)
         return value
-
-    def with_params(self, **params: str | None) -> URI:
-        """
-        This URI with parameters set, ``None`` meaning one without a value, like ``lr``.
-        """
-        result = self.params
-        for name, value in params.items():
-            result = replace_param(result, name, value)
-        return evolve(self, params=result)
-
-    def without_params(self, *names: str) -> URI:
-        """
-        This URI without the parameters named, in lower case.
-        """
-        return evolve(self, params=tuple([pair for pair in self.params if pair[0].lower() not in names]))
 
     def equivalent(self, other: URI) -> bool:
         """

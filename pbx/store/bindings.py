@@ -99,12 +99,6 @@ class Bindings:
         self._latest[aor] = rows
         self._worker.soon(PAUSE)
 
-    def remove(self, aor: str) -> None:
-        """
-        Store that an address of record has no bindings, soon.
-        """
-        self.save(aor, ())
-
     async def stop(self) -> None:
         """
         Write what waits. What the database can't take now is lost, and the phones' next REGISTERs bring it back.

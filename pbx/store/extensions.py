@@ -12,7 +12,7 @@ from twisted.logger import Logger
 
 from pbx.directory.extension import Extension
 from pbx.store.database import Database, DatabaseDown, DatabaseError
-from pbx.store.passwords import digests_of, hash_of, matches
+from pbx.store.passwords import digests_of, hash_of
 from pbx.store.worker import Worker
 
 if TYPE_CHECKING:
@@ -174,16 +174,6 @@ class Extensions:
         removed = await self._database.execute("DELETE FROM extension WHERE number = %s", (number,))
         self._directory.remove(number)
         return removed > 0
-
-    async def password_matches(self, number: str, password: str) -> bool:
-        """
-        Whether a person's password is right; it takes as long when there is no such extension.
-        """
-        rows = await self._database.query("SELECT password FROM extension WHERE number = %s AND enabled", (number,))
-        if not rows:
-            await self._in_thread(hash_of, password, fips=self._fips)
-            return False
-        return bool(await self._in_thread(matches, password, rows[0]["password"]))
 
     # The directory
 

@@ -40,11 +40,10 @@ class Reception(Running[InviteServerTransaction | NonInviteServerTransaction]):
         slot: The source address, while it holds a stranger's slot.
         tag: Our tag, for the answer to a CANCEL.
         merge_key: Its key in the layer's table of merged requests, if it stands there.
-        on_terminated: See :class:`ServerTransaction`.
         on_failed: See :class:`ServerTransaction`.
     """
 
-    __slots__ = ("_failure", "merge_key", "on_failed", "on_terminated", "slot", "tag", "transaction")
+    __slots__ = ("_failure", "merge_key", "on_failed", "slot", "tag", "transaction")
 
     def __init__(
         self,
@@ -60,7 +59,6 @@ class Reception(Running[InviteServerTransaction | NonInviteServerTransaction]):
         self.slot: str | None = None
         self.tag: str | None = None
         self.merge_key: str | None = None
-        self.on_terminated: Callable[[], object] | None = None
         self.on_failed: Callable[[str], object] | None = None
 
     def begin(self, request: Request) -> None:
@@ -158,8 +156,6 @@ class Reception(Running[InviteServerTransaction | NonInviteServerTransaction]):
 
     def _ended(self) -> None:
         self._layer.server_ended(self)
-        if self.on_terminated is not None:
-            self.on_terminated()
 
 
 class ServerTransaction:
@@ -205,17 +201,6 @@ class ServerTransaction:
     @tag.setter
     def tag(self, tag: str) -> None:
         self._reception.tag = tag
-
-    @property
-    def on_terminated(self) -> Callable[[], object] | None:
-        """
-        Called when the transaction has ended.
-        """
-        return self._reception.on_terminated
-
-    @on_terminated.setter
-    def on_terminated(self, callback: Callable[[], object] | None) -> None:
-        self._reception.on_terminated = callback
 
     @property
     def on_failed(self) -> Callable[[str], object] | None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import functools
 import re
-import secrets
 from importlib import resources
 
 SHORTEST = 12
@@ -55,13 +54,6 @@ def password_fault(password: str, *, number: str = "", name: str = "") -> str | 
     if _is_common(small):
         return "is one of the common passwords that are tried first"
     return None
-
-
-def suggestion() -> str:
-    """
-    A random password that will do: 16 characters that are not taken for one another.
-    """
-    return "".join(secrets.choice("abcdefghjkmnpqrstuvwxyzACDEFGHJKLMNPQRTUVWXYZ234679") for _ in range(16))
 
 
 def _is_common(small: str) -> bool:

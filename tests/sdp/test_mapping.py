@@ -18,7 +18,6 @@ from pbx.sdp.mapping import (
     is_relayable,
     onward,
     payload_types,
-    relay_tables,
     renumbered,
 )
 
@@ -78,7 +77,7 @@ class RelayTests(SynchronousTestCase):
         offered = [numbered(OPUS, 111), numbered(WIDE_EVENTS, 112)]
         caller = agreed(offered, offered)
         callee = agreed([OPUS, WIDE_EVENTS, PCMU], [numbered(OPUS, 120), numbered(WIDE_EVENTS, 121), PCMU])
-        there, back = relay_tables(caller, callee)
+        there, back = payload_types(caller.receive, callee.send), payload_types(callee.receive, caller.send)
         self.assertEqual(there, {111: 120, 112: 121})
         self.assertEqual(back, {96: 111, 97: 112, 120: 111, 121: 112})
         self.assertTrue(is_relayable(caller, callee))

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.sdp.audio import Crypto, Format, audio_of
-from pbx.sdp.mapping import DECODABLE, agreed, answer_to_caller, onward, payload_types, relay_tables, renumbered
+from pbx.sdp.mapping import DECODABLE, agreed, answer_to_caller, onward, payload_types, renumbered
 from pbx.sdp.offer_answer import Local, answered_direction, choose, make_answer, make_offer, revised
 from pbx.sdp.session import Connection, MediaDescription, Origin, SDPError, SessionDescription
 from tests.sdp.devices import OFFERS, offer_of
@@ -198,7 +198,8 @@ class NegotiationProperties(SynchronousTestCase):
         assert codec is not None
         self.assertTrue(answer[0].matches(codec))
         self.assertTrue({item.payload_type for item in answer} <= {item.payload_type for item in caller})
-        there, back = relay_tables(agreed(answer, caller), leg)
+        near = agreed(answer, caller)
+        there, back = payload_types(near.receive, leg.send), payload_types(leg.receive, near.send)
         self.assertIn(answer[0].payload_type, there)
         self.assertIn(codec.payload_type, back)
 

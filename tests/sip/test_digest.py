@@ -8,7 +8,7 @@ import hashlib
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.sip.digest import ALGORITHMS, Challenge, Credentials, answer, choose, digest_response, find_credentials, ha1
+from pbx.sip.digest import ALGORITHMS, Challenge, Credentials, answer, choose, digest_response, ha1
 from pbx.sip.error import ParseError
 
 NONCE = "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v"
@@ -250,12 +250,3 @@ class CredentialsTests(SynchronousTestCase):
         response = text.split('response="')[1][:32]
         credentials = Credentials.parse(text.replace(response, response.upper()))
         self.assertTrue(credentials.verifies(ha1("u", "r", "p"), "BYE"))
-
-    def test_find(self) -> None:
-        """
-        Rows of other realms and schemes are passed over.
-        """
-        mine = 'Digest username="u", realm="r", nonce="n", uri="sip:x", response="00"'
-        other = mine.replace('"r"', '"elsewhere"')
-        self.assertEqual(find_credentials(["NoOneKnowsThisScheme x=y", other, mine], "r"), Credentials.parse(mine))
-        self.assertIsNone(find_credentials([other], "r"))

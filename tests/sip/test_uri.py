@@ -114,15 +114,6 @@ class ParameterTests(SynchronousTestCase):
         uri = URI.parse("sip:a@b;Transport=TCP;lr")
         self.assertEqual((uri.param("transport"), uri.param("lr"), uri.param("ob")), ("TCP", "", None))
 
-    def test_with_params(self) -> None:
-        """
-        Set in place or at the end; taken away; the URI they came from stays.
-        """
-        uri = URI.parse("sip:a@b;transport=udp;lr")
-        self.assertEqual(str(uri.with_params(transport="tls", ob=None)), "sip:a@b;transport=tls;lr;ob")
-        self.assertEqual(str(uri.without_params("transport", "none")), "sip:a@b;lr")
-        self.assertEqual(str(uri), "sip:a@b;transport=udp;lr")
-
 
 class EquivalenceTests(SynchronousTestCase):
     """

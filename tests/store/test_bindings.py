@@ -37,7 +37,6 @@ def binding(contact: str, *, transport: str = "UDP", expires_at: float = NOW + 6
         "cseq": 7,
         "instance": None,
         "user_agent": "phone",
-        "path": [],
         "registered_at": NOW,
     }
 
@@ -185,7 +184,7 @@ class BindingsTests(DatabaseTestCase):
 
         await eventually(written, within=5, what="the writing", interval=0.01)
         self.assertEqual(await self.stored(), {"1001": ["sip:c"], "1002": ["sip:b"]})
-        self.bindings.remove("1002")
+        self.bindings.save("1002", ())
         self.bindings.save("1003", [binding("sip:d")])
         await self.bindings.stop()
         self.assertEqual(await self.stored(), {"1001": ["sip:c"], "1003": ["sip:d"]})
@@ -215,7 +214,7 @@ class BindingsTests(DatabaseTestCase):
             return not self.database.up
 
         await eventually(down, within=5, what="the loss noticed", interval=0.005)
-        bindings.remove("1002")
+        bindings.save("1002", ())
         bindings.save("1003", [binding("sip:e")])
 
         async def written() -> bool:

@@ -123,25 +123,13 @@ class ExtensionsTests(DatabaseTestCase):
         await self.assertFailure(run(self.extensions.add("1005", "a\0b", PASSWORD)), Rejected, ValueError)
         self.assertTrue(self.database.up)
 
-    async def test_person_logs_in(self) -> None:
-        """
-        The password of a person is checked; an unknown or disabled one is refused like a wrong password.
-        """
-        await self.extensions.add("1005", "John", PASSWORD)
-        self.assertTrue(await self.extensions.password_matches("1005", PASSWORD))
-        self.assertFalse(await self.extensions.password_matches("1005", PASSWORD + "x"))
-        self.assertFalse(await self.extensions.password_matches("1006", PASSWORD))
-        await self.extensions.update("1005", enabled=False)
-        self.assertFalse(await self.extensions.password_matches("1005", PASSWORD))
-
     async def test_fips(self) -> None:
         """
-        In FIPS mode there is no MD5, and the password still matches.
+        In FIPS mode there is no MD5.
         """
         extensions = await self.node(self.database, Directory(), fips=True)
         added = await extensions.add("1005", "John", PASSWORD)
         self.assertEqual(list(added.digests), ["SHA-256"])
-        self.assertTrue(await extensions.password_matches("1005", PASSWORD))
 
     async def test_other_nodes_hear_of_it(self) -> None:
         """
