@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from attrs import frozen
+from attrs import evolve, frozen
 from zope.interface import implementer
 
 from pbx.calls.audio import LegAudio
@@ -14,6 +14,7 @@ from pbx.calls.leg import ILegOwner, Leg, LegState
 from pbx.dialog.outgoing import IOutgoingUser, OutgoingInvite
 from pbx.dialog.session import SDP
 from pbx.dialog.useragent import ALLOW, contact_of, new_call_id, new_tag
+from pbx.sdp.mapping import DECODABLE
 from pbx.sip.address import NameAddr
 from pbx.sip.message import Headers, ProtocolError, Request
 from pbx.sip.reasons import reason_header
@@ -29,6 +30,11 @@ if TYPE_CHECKING:
     from pbx.registrar.binding import Binding
     from pbx.sdp.audio import Format
     from pbx.sip.message import Response
+
+
+MOST_BYTES = 1300 - 125
+"""Bytes of an INVITE over UDP before it is sent (RFC 3261 18.1.1: 1,300 at most, since fragments get lost), less those
+that are added on the way: a Via, of the longest address, and Min-SE after a 422."""
 
 
 @frozen
@@ -114,8 +120,25 @@ class OutboundLeg(Leg):
             max_forwards: The caller's Max-Forwards less one (RFC 7332).
             profile: The transport of the media offered.
         """
-        offer = self._audio().offer(formats, profile=profile)
         contact = contact_of(self.flow, self.party if caller.anonymous else caller.number)
+        name, kept = "" if caller.anonymous else caller.name, [*formats]
+        while True:
+            offer = self._audio().offer(kept, profile=profile)
+            request = self._request(core, evolve(caller, name=name), contact, max_forwards, offer)
+            excess = len(request.to_bytes()) - MOST_BYTES
+            if excess <= 0 or self.flow.reliable:
+                break
+            if name:
+                # It stands in From and in P-Asserted-Identity.
+                name = shortened(name, len(name.encode()) - (excess + 1) // 2)
+            elif not drop_last(kept):
+                break
+        self._outgoing = OutgoingInvite(core, request, self.flow, contact, self)
+        self._outgoing.start()
+
+    def _request(
+        self, core: UserAgentCore, caller: CallerIdentity, contact: str, max_forwards: int, offer: bytes
+    ) -> Request:
         headers = Headers()
         add = headers.add
         add("Max-Forwards", str(max_forwards))
@@ -136,9 +159,7 @@ class OutboundLeg(Leg):
         if not caller.anonymous:
             add("P-Asserted-Identity", identity)
         add(*SDP)
-        request = Request("INVITE", self._contact_uri, headers, offer)
-        self._outgoing = OutgoingInvite(core, request, self.flow, contact, self)
-        self._outgoing.start()
+        return Request("INVITE", self._contact_uri, headers, offer)
 
     @property
     def takes_keys(self) -> bool:
@@ -203,3 +224,25 @@ class OutboundLeg(Leg):
         if self.state is not LegState.ENDED:
             self.over(status, text)
             self.owner.leg_failed(self, status, text, response)
+
+
+def shortened(name: str, most: int) -> str:
+    """
+    The beginning of a display name that has at most so many bytes, of whole characters.
+    """
+    return name.encode()[: max(0, most)].decode(errors="ignore").rstrip()
+
+
+def drop_last(formats: list[Format]) -> bool:
+    """
+    Take the last codec from an offer that has several, one that we can convert only at the very end.
+
+    Returns:
+        Whether there was one to take.
+    """
+    codecs = [item for item in formats if not item.is_telephone_event]
+    foreign = [item for item in codecs if not any(own.matches(item) for own in DECODABLE)]
+    if len(codecs) < 2:
+        return False
+    formats.remove((foreign or codecs)[-1])
+    return True

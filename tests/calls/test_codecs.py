@@ -5,12 +5,15 @@ What the two phones of a call are offered and answered, and what becomes of thei
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import attrs
 
+from pbx.sip.message import Request
 from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.exchange import ADDRESS
-from tests.calls.phone import EVENTS, PCMA, PCMU
+from tests.calls.phone import EVENTS, PCMA, PCMU, Phone
+from tests.calls.stream_phone import StreamPhone
 
 OPUS = "opus/48000/2"
 
@@ -164,6 +167,50 @@ class CodecTests(ExchangeCase):
             self.assertLess(len(rung.to_bytes()), 1300)
             bert.reply(rung, 486)
             anna.acknowledge_refusal(rung, anna.last("INVITE"))
+
+    def rung(self, name: str, formats: Sequence[tuple[int, str]], kind: type[Phone] = Phone) -> Request:
+        """
+        The INVITE of a caller with a name and formats, that a phone was sent, and has refused.
+        """
+        extension = self.exchange.directory.extension("1001")
+        assert extension is not None
+        self.exchange.directory.put(attrs.evolve(extension, name=name))
+        anna, bert = self.phone("1001"), self.phone("1002", kind=kind)
+        anna.call("1002", body=anna.sdp(formats=formats))
+        rung = bert.requests("INVITE")[-1]
+        bert.reply(rung, 486)
+        self.network.advance(1)
+        bert.register(expires=0)
+        if isinstance(bert, StreamPhone):
+            bert.close()
+        return rung
+
+    def test_long_names_and_many_formats(self) -> None:
+        """
+        The longest names and offers fit one datagram too: names are shortened first, then codecs are left out, and
+        those that we can convert never are.
+        """
+        dozen = [(n, f"codec-{n}/{8000 * (1 + n % 2)}") for n in range(96, 108)]
+        wordy = [(n, f"{'codec' * 14}-{n}/8000") for n in range(96, 108)]
+        for name in ("A" * 100, "\u00dc" * 100, '"' * 100, "x"):
+            for formats in ((PCMU, PCMA, EVENTS), (*dozen, PCMU, PCMA, EVENTS), (*wordy, PCMU, PCMA, EVENTS)):
+                rung = self.rung(name, formats)
+                self.assertLessEqual(len(rung.to_bytes()), 1300)
+                self.assertTrue(name.startswith(rung.from_.display))
+                identity, _, _ = (rung.headers.get("From") or "").rpartition(";tag=")
+                self.assertEqual(rung.headers.get("P-Asserted-Identity"), identity)
+                self.assertLessEqual({"0", "8", "101"}, set(formats_of(rung.body)))
+                if formats[0] is PCMU:
+                    self.assertGreater(len(rung.from_.display), 0)
+                elif name == "x" and formats[0] is dozen[0]:
+                    self.assertEqual((rung.from_.display, len(formats_of(rung.body))), ("x", 15))
+
+    def test_long_name_over_tcp(self) -> None:
+        """
+        A connection takes it all.
+        """
+        rung = self.rung("\u00dc" * 300, (PCMU, PCMA, EVENTS), StreamPhone)
+        self.assertEqual(rung.from_.display, "\u00dc" * 300)
 
     def test_formats_of_the_record(self) -> None:
         """
