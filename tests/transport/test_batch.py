@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pbx.transport.batch import BUSY, PAUSE, BatchedReader
+from pbx.transport.batch import BUSY, PAUSE, WANTED, BatchedReader
 
 
 class Reactor(Clock):
@@ -128,6 +128,22 @@ class BatchedReaderTests(SynchronousTestCase):
         self.reactor.advance(PAUSE)
         self.assertEqual(self.port.read, 7)
         self.assertEqual(self.reactor.readers, set())
+
+    def test_the_busier_the_shorter_the_pause(self) -> None:
+        """
+        A look that finds many shortens the next pause, so that each finds about as many as wanted; it never grows past
+        the longest.
+        """
+        self.wake()
+        self.wake()
+        self.port.waiting = 4 * WANTED
+        self.reactor.advance(PAUSE)
+        (call,) = self.reactor.getDelayedCalls()
+        self.assertAlmostEqual(call.getTime() - self.reactor.seconds(), PAUSE / 4)
+        self.port.waiting = 1
+        self.reactor.advance(PAUSE / 4)
+        (call,) = self.reactor.getDelayedCalls()
+        self.assertAlmostEqual(call.getTime() - self.reactor.seconds(), PAUSE)
 
     def test_it_becomes_quiet_again(self) -> None:
         """
