@@ -44,6 +44,9 @@ if TYPE_CHECKING:
 LOOK = 5.0
 """Seconds between two looks for silent legs."""
 
+TOLD_AGAIN = 60.0
+"""Seconds between two lines of the log about the same trouble."""
+
 
 @implementer(IUserAgentOwner)
 class Switchboard:
@@ -80,6 +83,7 @@ class Switchboard:
         self._settings = settings
         self._listeners: list[Callable[[CallEvent], None]] = []
         self._loops = LoopWatch()
+        self._told: dict[str, float] = {}
         self._watch: IDelayedCall | None = None
         self._stopped = False
         self._tools = CallTools(core, engine, tasks, wall, self._emit, settings)
@@ -150,6 +154,9 @@ class Switchboard:
             self._registrar.register(transaction, request, extension)
         elif method == "INVITE":
             self._call(transaction, request, extension)
+        elif method in ("SUBSCRIBE", "PUBLISH"):
+            # RFC 6665 4.2.1.2, RFC 3903 6: there is no event package yet.
+            raise ProtocolError(489, "Bad Event")
         else:
             raise ProtocolError(405, "Method Not Allowed")
 
@@ -174,11 +181,12 @@ class Switchboard:
     def _call(self, transaction: ServerTransaction, request: Request, extension: Extension) -> None:
         number = dialled_number(request.target)
         if self._loops.begins(extension.number, number, self._core.clock.seconds()):
-            self.log.error(
-                "{caller} called {number} more than 10 times within 2 s: refused as a loop; look for a phone or device "
-                "that forwards {number} back to this exchange",
-                caller=extension.number, number=number,
-            )
+            if self._is_news("loop"):
+                self.log.error(
+                    "{caller} called {number} more than 10 times within 2 s: refused as a loop; look for a phone or "
+                    "device that forwards {number} back to this exchange",
+                    caller=extension.number, number=number,
+                )
             raise ProtocolError(482, "Loop Detected")
         caller = self._identity(request, extension)
         invite = IncomingInvite(self._core, transaction, request, number or extension.number)
@@ -202,11 +210,12 @@ class Switchboard:
             call.refuse(destination.status, destination.cause, destination.text)
             return
         if len(self.calls) > self._settings.max_calls:
-            self.log.error(
-                "{call_id}: refused, {count} calls are live already; raise the limit on open files or widen the RTP "
-                "range",
-                call_id=call_id, count=self._settings.max_calls,
-            )
+            if self._is_news("too many calls"):
+                self.log.error(
+                    "{call_id}: refused, {count} calls are live already; raise the limit on open files or widen the "
+                    "RTP range",
+                    call_id=call_id, count=self._settings.max_calls,
+                )
             call.refuse(503, 42, "Too many calls")
             return
         try:
@@ -228,6 +237,17 @@ class Switchboard:
                 "From of extension {number} named another user; the call goes out as {number}", number=extension.number
             )
         return CallerIdentity(extension.number, extension.name, anonymous)
+
+    def _is_news(self, what: str) -> bool:
+        """
+        Tell whether something that may happen many times a second was not logged within the last minute.
+        """
+        now = self._core.clock.seconds()
+        told = self._told.get(what)
+        if told is not None and now - told < TOLD_AGAIN:
+            return False
+        self._told[what] = now
+        return True
 
     def _over(self, call: Call) -> None:
         self.calls.pop(call.id, None)

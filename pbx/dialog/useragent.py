@@ -34,13 +34,14 @@ if TYPE_CHECKING:
     from pbx.transaction.timers import Timers
     from pbx.transport.flow import Flow
 
-METHODS = ("INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "UPDATE", "PRACK", "INFO", "NOTIFY", "MESSAGE")
-"""What we understand; the rest of the registered methods gets 405, an unheard-of one 501."""
+METHODS = (
+    "INVITE", "ACK", "CANCEL", "BYE", "OPTIONS", "REGISTER", "UPDATE", "PRACK", "INFO", "NOTIFY", "MESSAGE",
+    "SUBSCRIBE", "REFER", "PUBLISH",
+)
+"""The registered methods; an unheard-of one gets 501. Which are served is for those to say who ask for credentials."""
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO"
 """What a peer may send us in a call."""
-
-KNOWN_METHODS = frozenset(("SUBSCRIBE", "REFER", "PUBLISH"))
 
 SUPPORTED = frozenset(("timer", "100rel"))
 """The extensions that a peer may require."""
@@ -219,8 +220,7 @@ class UserAgentCore:
     def _dispatch(self, transaction: ServerTransaction, request: Request) -> None:
         method = request.method
         if method not in METHODS:
-            status = 405 if method in KNOWN_METHODS else 501
-            self.respond(transaction, status, headers=(("Allow", ALLOW),))
+            self.respond(transaction, 501, headers=(("Allow", ALLOW),))
             return
         to_tag = request.to_tag
         # RFC 3261 8.2.2.3: nothing can be required of the answer to a CANCEL.

@@ -7,6 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.calls.loops import MOST_PAIRS, LoopWatch
+from tests.calls.case import ExchangeCase
 
 
 class LoopWatchTests(SynchronousTestCase):
@@ -41,3 +42,25 @@ class LoopWatchTests(SynchronousTestCase):
             watch.begins("3", str(n), 0)
         self.assertEqual(len(watch._begun), MOST_PAIRS)
         self.assertFalse(watch.begins("1", "2", 0))
+
+
+class LoggedTests(ExchangeCase):
+    """
+    What the log says of a loop.
+    """
+
+    def test_once_a_minute(self) -> None:
+        """
+        However many calls go in circles, the log tells once a minute.
+        """
+        anna = self.phone("1001")
+        for minute in (1, 2):
+            statuses = []
+            for _ in range(14):
+                invite = anna.call("1999")
+                answer = anna.last("INVITE")
+                anna.acknowledge_refusal(invite, answer)
+                statuses.append(answer.status)
+            self.assertEqual(statuses, [404] * 10 + [482] * 4)
+            self.assertEqual(len(self.logged("refused as a loop")), minute)
+            self.network.advance(61)

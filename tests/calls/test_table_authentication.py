@@ -223,6 +223,38 @@ def message_to_a_phone(case: ExchangeCase) -> int | None:
     return with_credentials(phone, request).status
 
 
+def subscription(case: ExchangeCase) -> int | None:
+    """
+    A SUBSCRIBE is challenged; that there is no such event is only told to who may ask.
+    """
+    return challenged_first(case, "SUBSCRIBE")
+
+
+def publication(case: ExchangeCase) -> int | None:
+    """
+    A PUBLISH likewise.
+    """
+    return challenged_first(case, "PUBLISH")
+
+
+def reference(case: ExchangeCase) -> int | None:
+    """
+    A REFER outside a call is challenged, and not served.
+    """
+    return challenged_first(case, "REFER")
+
+
+def challenged_first(case: ExchangeCase, method: str) -> int:
+    """
+    The status of a request with credentials, which without them was challenged; a 405 names what is allowed.
+    """
+    phone = case.phone("1001")
+    answer = with_credentials(phone, phone.request(method, f"sip:1002@{ADDRESS}", headers=(("Event", "presence"),)))
+    case.assertEqual(phone.responses(method), [401, answer.status])
+    case.assertEqual(answer.headers.get("Allow") is not None, answer.status == 405)
+    return int(answer.status)
+
+
 def unheard_of_method(case: ExchangeCase) -> int | None:
     """
     A method that nobody has heard of is 501.
@@ -292,6 +324,9 @@ class AuthenticationTable(TableCase):
         Row(without_qop, 401),
         Row(another_extensions_address, 403),
         Row(message_to_a_phone, 405),
+        Row(subscription, 489),
+        Row(publication, 489),
+        Row(reference, 405),
         Row(unheard_of_method, 501),
         Row(required_extension, 420),
         Row(options_of_anyone, 200),

@@ -31,10 +31,14 @@ def timer_c(case: ExchangeCase) -> int | None:
 
 def too_many_calls(case: ExchangeCase) -> int | None:
     """
-    One call beyond the limit.
+    Calls beyond the limit; of three refused in one minute the log tells once.
     """
     anna, bert = case.pair()
     talk = Conversation(anna, bert)
+    for number in ("1004", "1005"):
+        other = case.phone(number)
+        refused(case, other, other.call("1002"), 42)
+        case.exchange.records.pop()
     carl = case.phone("1003")
     invite = carl.call("1002")
     case.assertEqual(carl.last("INVITE").headers.get("Retry-After"), "10")

@@ -38,19 +38,20 @@ class ChecksTests(StageCase):
         """
         What passes is the owner's, who answers with a tag of ours.
         """
-        for method in ("OPTIONS", "REGISTER", "INVITE", "MESSAGE", "NOTIFY"):
+        methods = ("OPTIONS", "REGISTER", "INVITE", "MESSAGE", "NOTIFY", "SUBSCRIBE", "REFER", "PUBLISH")
+        for method in methods:
             response = self.ask(method)
             self.assertEqual(response.status, 200)
             self.assertTrue(response.to_tag)
-        self.assertEqual(len(self.stage.owner.requests), 5)
+        self.assertEqual(len(self.stage.owner.requests), len(methods))
 
     def test_method(self) -> None:
         """
-        A registered method that we don't serve is 405, any other 501, both with Allow.
+        A method that is not registered is 501 with Allow.
         """
-        for method, status in (("SUBSCRIBE", 405), ("REFER", 405), ("PUBLISH", 405), ("DANCE", 501), ("invite", 501)):
+        for method in ("DANCE", "invite"):
             response = self.ask(method, headers=(("Require", "nonsense"),))
-            self.assertEqual((response.status, response.headers.get("Allow")), (status, ALLOW))
+            self.assertEqual((response.status, response.headers.get("Allow")), (501, ALLOW))
 
     def test_require(self) -> None:
         """
