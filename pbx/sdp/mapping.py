@@ -8,6 +8,7 @@ may have its own as well (RFC 3264 5.1).
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -23,6 +24,9 @@ EVENTS = Format(101, "telephone-event", 8_000, 1, "0-16")
 
 DECODABLE = (Format(0, "PCMU"), Format(8, "PCMA"), EVENTS)
 """What we can make and understand ourselves, and so can offer without another leg."""
+
+KNOWN = 512
+"""Outcomes kept: the formats of a site's phones come in every call; a stranger's push out each other."""
 
 MAX_ONWARD = 12
 """The most of a caller's formats offered onward: with them our INVITE stays in one datagram of 1,300 bytes."""
@@ -70,6 +74,11 @@ def agreed(local: Sequence[Format], remote: Sequence[Format]) -> Agreed:
         local: The formats of our description.
         remote: Those of the peer's.
     """
+    return _agreed(tuple(local), tuple(remote))
+
+
+@lru_cache(maxsize=KNOWN)
+def _agreed(local: tuple[Format, ...], remote: tuple[Format, ...]) -> Agreed:
     receive = [own for own in local if any(own.matches(theirs) for theirs in remote)]
     send = [theirs for theirs in remote if any(theirs.matches(own) for own in local)]
     # RFC 3264 5.1: packets to us have our payload types. Phones that answer with another number for the same format,
@@ -105,6 +114,11 @@ def is_relayable(one: Agreed, other: Agreed) -> bool:
     """
     Whether the codec that each leg prefers can be had from the other: then packets only need to be forwarded.
     """
+    return _is_relayable(one, other)
+
+
+@lru_cache(maxsize=KNOWN)
+def _is_relayable(one: Agreed, other: Agreed) -> bool:
     for source, target in ((one, other), (other, one)):
         preferred = target.codec
         if preferred is None or not any(item.matches(preferred) for item in source.receive):
@@ -170,6 +184,13 @@ def answer_to_caller(
         A codec that the caller does not have is converted where we can: then the caller's first that we can decode.
         Empty where nothing goes.
     """
+    return list(_answer_to_caller(tuple(offered), tuple(callee), tuple(decodable)))
+
+
+@lru_cache(maxsize=KNOWN)
+def _answer_to_caller(
+    offered: tuple[Format, ...], callee: tuple[Format, ...], decodable: tuple[Format, ...]
+) -> Sequence[Format]:
     chosen = codec_of(callee)
     if chosen is None:
         return []

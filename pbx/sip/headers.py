@@ -52,6 +52,9 @@ def spelling(name: str) -> str:
     """
     return NAMES.get(name) or NAMES.get(name.lower()) or name
 
+WRITABLE = frozenset(_KNOWN) - {"Content-Length"}
+"""The names that need no look before a row is written: spelled as the RFC has them."""
+
 
 class Headers:
     """
@@ -144,8 +147,9 @@ class Headers:
         """
         Put a row after all others.
         """
-        self._changed()
-        self._rows.append((_writable(name), value))
+        if self._first is not None or self.memo:
+            self._changed()
+        self._rows.append((name if name in WRITABLE else _writable(name), value))
 
     def prepend(self, name: str, value: str) -> None:
         """
