@@ -10,7 +10,7 @@ from unittest.mock import patch
 
 import attrs
 
-from pbx.registrar import authenticator
+from pbx.sip.digest import Credentials
 from pbx.sip.message import Request, Response
 from tests.calls.case import ExchangeCase
 from tests.calls.exchange import ADDRESS
@@ -82,11 +82,11 @@ def unknown_user(case: ExchangeCase) -> int | None:
     known = case.phone("1001", register=False, secret="not the password", at="10.0.3.1")
     unknown = case.phone("5550", register=False, at="10.0.3.2")
     answers, digests = [], []
-    reckon = authenticator.digest_response
+    reckon = Credentials.verifies
     for phone in (known, unknown):
-        with patch.object(authenticator, "digest_response", wraps=reckon) as reckoned:
+        with patch.object(Credentials, "verifies", autospec=True, side_effect=reckon) as reckoned:
             answers.append(with_credentials(phone, dialled(phone)))
-            digests.append([len(call.args[0]) for call in reckoned.call_args_list])
+            digests.append([len(call.args[1]) for call in reckoned.call_args_list])
     case.assertEqual(digests, [[32], [32]])
     case.assertEqual(*(without_chance(answer, phone) for answer, phone in zip(answers, (known, unknown), strict=True)))
     # The known one's line is not this row's.
