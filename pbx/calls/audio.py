@@ -180,13 +180,19 @@ class LegAudio:
         self._configure(keys)
         return self._write(answer)
 
-    def offer_again(self, formats: Sequence[Format]) -> bytes:
+    def offer_again(self, formats: Sequence[Format], *, for_good: bool = False) -> bytes:
         """
         Describe what we offer in a session that is up, in the formats' order; :meth:`withdraw` takes it back.
 
         Again, before there was an answer, the earlier one is as if it had not been.
+
+        Args:
+            formats: What is offered; each gets the payload type that it has in the session.
+            for_good: Whether it can't be refused: without an answer the session ends.
         """
-        if self._before is None:
+        if for_good:
+            self._before = None
+        elif self._before is None:
             self._before = (self._local, self._local_formats, self._direction, self._mux)
         remote = self.remote
         used = self._local_formats if remote is None else (*self._local_formats, *remote.formats)

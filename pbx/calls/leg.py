@@ -187,17 +187,21 @@ class Leg:
         other = self.owner.across(self)
         codec = other.agreed.codec if other is not None else None
         if other is None or codec is None:
-            return self._audio().offer_again(DECODABLE)
+            return self._audio().offer_again(DECODABLE, for_good=True)
         # What the other phone hears now first; what it would have to be asked for only if it is known to have it.
         wanted = sorted(other.known, key=lambda item: not item.matches(codec))
         convertible = any(codec.matches(own) for own in DECODABLE)
-        return self._audio().offer_again(onward(wanted, also=DECODABLE if convertible else (EVENTS,)))
+        formats = onward(wanted, also=DECODABLE if convertible else (EVENTS,))
+        return self._audio().offer_again(formats, for_good=True)
 
     def answer_received(self, sdp: bytes) -> None:
         """
-        Take the answer to an offer that we made in a response.
+        Take the answer to an offer that we made in a response, or to the description that a refresh repeated.
         """
-        self._audio().answered(sdp)
+        audio = self._audio()
+        # A new offer of ours may have met a glare and wait for its next try; this answer is not to that.
+        audio.withdraw()
+        audio.answered(sdp)
         self.owner.leg_changed(self)
 
     def acknowledged(self) -> None:

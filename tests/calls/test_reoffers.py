@@ -219,6 +219,27 @@ class LateOfferTests(ReofferCase):
         self.assertEqual((shown["media_path"], [leg["on_hold"] for leg in shown["legs"]]), ("transcode", [False, True]))
         talk.hang_up(self.anna)
 
+    def test_refreshed_between_two_tries(self) -> None:
+        """
+        A session refresh that falls between two tries stands on what was agreed, and the next try goes on from there.
+        """
+        talk = self.late()
+        self.network.advance(0.01)
+        first = self.bert.requests("INVITE")[1]
+        self.bert.reply(first, 491)
+        (call,) = self.exchange.switchboard.calls.values()
+        call.outbound.session._refresher.due()
+        self.network.advance(0.01)
+        refresh = self.bert.requests("INVITE")[2]
+        self.assertEqual(refresh.body, talk.rung.body)
+        self.bert.reply(refresh, 200, body=self.bert.sdp(formats=(PCMU,)))
+        self.assertEqual((self.loud, self.media()[0]), ([], "transcode"))
+        self.takes(self.bert, formats=(PCMA,))
+        self.network.advance(4)
+        self.assertEqual(formats_of(self.bert.requests("INVITE")[-1].body), formats_of(first.body))
+        self.assertEqual(self.media(), ("relay", "both sides have PCMA"))
+        talk.hang_up(self.anna)
+
     def test_not_answered(self) -> None:
         """
         A callee that never answers it stays in the call.
