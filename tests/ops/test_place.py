@@ -4,6 +4,8 @@ Tests for :mod:`pbx.ops.place` and :mod:`pbx.ops.options`.
 
 from __future__ import annotations
 
+import configparser
+import importlib
 from pathlib import Path
 
 from twisted.python.usage import UsageError
@@ -31,6 +33,40 @@ class PlaceTests(SynchronousTestCase):
         From anywhere else the machine's own folders are used.
         """
         self.assertIs(place(Path("/usr/lib/python3/dist-packages/pbx")), INSTALLED)
+
+
+class ServiceTests(SynchronousTestCase):
+    """
+    The files of ``etc/`` for the machine's own service.
+    """
+
+    etc = Path(__file__).resolve().parent.parent.parent / "etc"
+
+    def test_unit(self) -> None:
+        """
+        The unit makes the folders that an installed exchange writes to, for its own user, and enough open files.
+        """
+        unit = configparser.ConfigParser(interpolation=None)
+        unit.optionxform = str  # type: ignore[assignment,method-assign]
+        unit.read_string((self.etc / "pbx.service").read_text())
+        service = unit["Service"]
+        self.assertEqual(Path("/var/lib") / service["StateDirectory"], INSTALLED.data)
+        self.assertEqual(Path("/var/log") / service["LogsDirectory"], INSTALLED.log_file.parent)
+        self.assertEqual(service["User"], "pbx")
+        self.assertGreater(int(service["LimitNOFILE"]), 100_000)
+        command = service["ExecStart"].split()
+        self.assertEqual((command[0], command[-1]), ("/opt/pbx/bin/twistd", "pbx"))
+        module, name = next(word.partition("=")[2] for word in command if word.startswith("--logger")).rsplit(".", 1)
+        self.assertTrue(callable(getattr(importlib.import_module(module), name)))
+
+    def test_rotation(self) -> None:
+        """
+        The log of an installed exchange is rotated, and no file is put where the exchange makes its own.
+        """
+        text = (self.etc / "pbx.logrotate").read_text()
+        pattern = next(line.split()[0] for line in text.splitlines() if line.endswith("{"))
+        self.assertTrue(INSTALLED.log_file.match(pattern))
+        self.assertIn("nocreate", text)
 
 
 class OptionsTests(SynchronousTestCase):
