@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from pbx.calls.events import CallEvent
+    from pbx.dialog.session import Session
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from pbx.sip.message import Request
     from pbx.tasks import Tasks
     from pbx.transaction.server_transaction import ServerTransaction
+    from pbx.transport.flow import Flow
 
 LOOK = 5.0
 """Seconds between two looks for silent legs."""
@@ -175,6 +177,21 @@ class Switchboard:
         if not isinstance(leg, Leg) or leg.party != extension.number:
             raise ProtocolError(403, "Forbidden")
         return True
+
+    def way_to(self, session: Session) -> Flow | None:
+        """
+        Find the flow over which the phone of a leg has registered meanwhile.
+        """
+        leg, dialog = session.user, session.dialog
+        if not isinstance(leg, Leg):
+            return None
+        bindings = self._location.bindings(leg.party)
+        same = [binding for binding in bindings if binding.contact == dialog.remote_target]
+        # A phone that connects from a port of chance may name that in its Contact.
+        here = [binding for binding in bindings if binding.flow.remote[0] == dialog.flow.remote[0]]
+        if same:
+            return same[-1].flow
+        return here[0].flow if len(here) == 1 else None
 
     # Inside.
 

@@ -20,14 +20,19 @@ if TYPE_CHECKING:
 
 async def reopen(core: UserAgentCore, dialog: Dialog) -> None:
     """
-    Give a dialog a new flow to its next hop.
+    Give a dialog a new flow to its next hop: one that is known (RFC 5626 5.3), else a connection of our own.
 
-    Only to the address that the peer had before: what a phone behind a NAT names as its Contact is not to be reached,
-    or is another machine of ours.
+    That goes only to the address that the peer had before: what a phone behind a NAT names as its Contact is not to be
+    reached, or is another machine of ours.
 
     Raises:
         FlowClosed: There is no way.
     """
+    session = core.dialogs.get(dialog.id)
+    known = core.owner.way_to(session) if session is not None else None
+    if known is not None:
+        dialog.flow = known
+        return
     old, hop = dialog.flow, dialog.next_hop
     if hop.host != old.remote[0]:
         raise FlowClosed(f"{old.name} has closed, and its peer can't be connected to")

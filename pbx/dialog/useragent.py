@@ -70,6 +70,11 @@ class IUserAgentOwner(Interface):
         Where it can't be told yet, the answer (a challenge) is already sent.
         """
 
+    def way_to(session: Session) -> Flow | None:  # noqa: N805
+        """
+        Find another flow to the peer of a session whose own has closed; ``None`` where none is known.
+        """
+
 
 @frozen
 class UserAgentSettings:

@@ -1,5 +1,5 @@
 """
-A caller whose connection is gone before it has its answer.
+A phone whose connection is gone, before it has its answer or in a call.
 """
 
 from __future__ import annotations
@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.protocol import Factory
 
 from pbx.sip.message import Request
-from tests.calls.case import ExchangeCase
+from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.phone import Phone
 from tests.calls.stream_phone import Line, StreamPhone
 
@@ -76,3 +76,55 @@ class LostCallerTests(ExchangeCase):
         self.network.advance(1)
         self.assert_ended("answered", "The exchange is shutting down", "system")
         port.stopListening()
+
+
+class BackAgainTests(ExchangeCase):
+    """
+    A phone on TCP that can't be connected to has lost its connection in a call, and registered over another.
+    """
+
+    def setUp(self) -> None:
+        """
+        A call, and a new connection of the caller.
+        """
+        super().setUp()
+        self.caller, self.callee = self.phone("1003", kind=StreamPhone), self.phone("1002")
+        self.talk = Conversation(self.caller, self.callee)
+        self.caller.close()
+        self.caller.connect()
+
+    def tearDown(self) -> None:
+        """
+        Close that too.
+        """
+        self.caller.close()
+        super().tearDown()
+
+    def test_same_contact(self) -> None:
+        """
+        The BYE of the other side reaches it, also when another phone of its is at the same address.
+        """
+        other = self.phone("1003", kind=StreamPhone, at=self.caller.address, port=5070)
+        self.caller.register()
+        self.talk.hang_up(self.callee)
+        self.assertEqual([len(phone.requests("BYE")) for phone in (self.caller, other)], [1, 0])
+        other.close()
+
+    def test_another_port_in_its_contact(self) -> None:
+        """
+        Likewise when its Contact names another port, if no other phone of the extension is at that address.
+        """
+        self.caller.port = 5099
+        self.caller.register()
+        self.talk.hang_up(self.callee)
+        self.assertEqual(len(self.caller.requests("BYE")), 1)
+
+    def test_two_at_one_address(self) -> None:
+        """
+        Which of two phones it is can't be told: none of them gets it.
+        """
+        for port in (5098, 5099):
+            self.caller.port = port
+            self.caller.register()
+        self.talk.hang_up(self.callee)
+        self.assertEqual(self.caller.requests("BYE"), [])

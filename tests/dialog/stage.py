@@ -114,12 +114,14 @@ class Owner:
     Attributes:
         requests: What it was given.
         trusting: Whether requests from elsewhere are the peer's.
+        way: The flow to a peer whose own has closed.
         serve: What it does with each request.
     """
 
     def __init__(self) -> None:
         self.requests: list[tuple[Any, Request]] = []
         self.trusting = True
+        self.way: Any = None
         self.serve: Any = lambda transaction, request: None
 
     def request_received(self, transaction: Any, request: Request) -> None:
@@ -130,6 +132,9 @@ class Owner:
         if not self.trusting:
             transaction.respond(response_to(request, 401, to_tag=request.to_tag))
         return self.trusting
+
+    def way_to(self, session: Session) -> Any:
+        return self.way
 
 
 class Stage:
