@@ -42,6 +42,7 @@ class LegAudio:
     Attributes:
         session: The RTP session.
         keys_allowed: Whether SRTP keys may be given and taken.
+        peer_host: Where the phone's signalling comes from, and its media may.
         formats: What both sides agreed on, ``None`` before that.
         remote: The peer's last description of its audio.
         offered_formats: The formats of the peer's offer that waits for our answer.
@@ -72,7 +73,7 @@ class LegAudio:
         # Answered where it is offered (RFC 5761 5.1.1); not offered, since it gains nothing between two open ports.
         self._answer_place = Local(self.session.host, self.session.port, rtcp_mux=True)
         self._mux = False
-        self._peer_host = flow.remote[0]
+        self.peer_host = flow.remote[0]
         self.remote: Audio | None = None
         self.formats: Agreed | None = None
         self.closed: LegQuality | None = None
@@ -263,6 +264,6 @@ class LegAudio:
             ours,
             theirs,
             answered_direction(remote, self._direction),
-            peer_host=self._peer_host,
+            peer_host=self.peer_host,
             rtcp_mux=remote.rtcp_mux and self._mux,
         )

@@ -173,6 +173,9 @@ class Leg:
         Answer a new offer within the call: hold and resume end here, and the other leg never sees them.
         """
         audio = self._audio()
+        if self.session is not None:
+            # Behind NAT a phone that comes from another network describes itself as before.
+            audio.peer_host = self.session.dialog.flow.remote[0]
         formats = self._taken(audio.offered(sdp).formats)
         if codec_of(formats) is None:
             raise ProtocolError(488, "Not Acceptable Here")

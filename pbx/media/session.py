@@ -142,8 +142,8 @@ class RtpSession:
         Take what offer and answer came to; once, or again after each further one.
 
         Args:
-            remote: The peer's description. With a new one its packets may come from elsewhere; the same again, as in a
-                session refresh, changes nothing about that.
+            remote: The peer's description. With a new one, or another ``peer_host``, its packets may come from
+                elsewhere; the same again, as in a session refresh, changes nothing about that.
             formats: What we may send, with the payload types the peer expects; the preferred first.
             receive_formats: What the peer may send, with the payload types we told it.
             crypto_local: The key that we send under.
@@ -169,7 +169,8 @@ class RtpSession:
         self._secure(crypto_local, crypto_remote)
         incoming, outgoing = self.incoming, self.outgoing
         signalling = peer_host and _normal(peer_host)
-        incoming.latch.expect(_normal(remote.host), remote.port, signalling, now, relearn=remote != before)
+        relearn = remote != before or signalling != incoming.latch.peer_host
+        incoming.latch.expect(_normal(remote.host), remote.port, signalling, now, relearn=relearn)
         if not incoming.latch.latched:
             # Whoever comes next is looked at.
             incoming.source = None

@@ -58,6 +58,27 @@ class WithinACallTests(ExchangeCase):
         self.talk._cseq[self.anna] += 1
         self.talk.hang_up(self.anna)
 
+    def test_media_from_another_network(self) -> None:
+        """
+        A phone whose re-INVITE comes from another network, with its description as before, is heard from there at once.
+        """
+        self.talk.speak(5)
+        moved = self.stranger()
+        moved.listen_for_media()
+        request = self.talk.request(self.anna, "INVITE", self.anna.sdp())
+        challenge = self.from_elsewhere(moved, request)
+        moved.acknowledge_refusal(request, challenge)
+        again = moved.credentials(request, challenge)
+        moved.send(again)
+        self.network.advance(0.01)
+        moved.send(self.talk.request(self.anna, "ACK", cseq=again.cseq.number))
+        self.network.advance(0.01)
+        moved.speak(self.talk.answer.body, 1, ssrc=77)
+        self.bert.speak(self.talk.rung.body, 5, first=5, ssrc=12)
+        self.assertEqual(len(moved.media), 5)
+        self.talk._cseq[self.anna] += 1
+        self.talk.hang_up(self.bert)
+
     def test_a_wrong_password_within_a_call(self) -> None:
         """
         A wrong password there is a failure like any other, and the call goes on.

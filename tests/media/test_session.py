@@ -128,13 +128,18 @@ class SessionTests(SynchronousTestCase):
 
     def test_refresh_does_not_relearn(self) -> None:
         """
-        The same description again lets nobody in; a changed one does.
+        The same description again lets nobody in; a changed one does, and so does signalling from elsewhere.
         """
         self.configure()
         self.phone.talk(self.there, 3)
         self.configure()
         self.assertEqual(self.session.latched, ("10.0.0.2", 4000))
         self.session.configure(self.phone.audio(direction="sendonly"), [PCMU, EVENTS], [PCMU, EVENTS])
+        self.assertIsNone(self.session.latched)
+        self.phone.talk(self.there, 3)
+        self.session.configure(
+            self.phone.audio(direction="sendonly"), [PCMU, EVENTS], [PCMU, EVENTS], peer_host="10.0.0.3"
+        )
         self.assertIsNone(self.session.latched)
 
     def test_phone_behind_nat(self) -> None:
