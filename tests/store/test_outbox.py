@@ -110,6 +110,36 @@ class OutboxTests(SynchronousTestCase):
         """
         return self.table.rows
 
+    def test_made_when_written(self) -> None:
+        """
+        A record is made when its turn has come, once, however often its writing is tried.
+        """
+        made: list[int] = []
+
+        def make() -> bytes:
+            made.append(1)
+            return record(1)
+
+        self.table.error = DatabaseError("not now")
+        self.outbox.add(make)
+        self.assertEqual(made, [])
+        self.clock.advance(PAUSE)
+        self.table.error = None
+        self.clock.pump([1] * 10)
+        self.assertEqual((made, self.rows()), ([1], ["1"]))
+        self.stop()
+
+    def test_not_to_be_made(self) -> None:
+        """
+        A record that can't be made is lost and said so; the others are written.
+        """
+        self.outbox.add(lambda: record(undefined))  # noqa: F821
+        self.add(2)
+        self.clock.advance(PAUSE)
+        self.assertEqual((self.rows(), self.outbox.lost, self.outbox.waiting), (["2"], 1, 0))
+        self.assertEqual(len(self.flushLoggedErrors(NameError)), 1)
+        self.stop()
+
     def test_gathers_a_moment(self) -> None:
         """
         Records of one moment are written by one statement.
