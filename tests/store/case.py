@@ -48,6 +48,7 @@ ROOM = 1_000_000_000
 """Bytes that must be free in memory for the tests to put databases there."""
 
 _data: list[Path] = []
+_untouched: list[Path] = []
 
 
 def new_directory() -> Path:
@@ -78,6 +79,20 @@ async def data_with_database() -> Path:
         await server.start()
         await server.stop()
     return data_directory()
+
+
+async def untouched_database() -> Path:
+    """
+    A data directory with a database in it that nobody has ever used: for copies.
+    """
+    if not _untouched:
+        directory = new_directory()
+        atexit.register(shutil.rmtree, directory, ignore_errors=True)
+        server = EmbeddedPostgres(reactor, directory, FAST)
+        await server.start()
+        await server.stop()
+        _untouched.append(directory)
+    return _untouched[0]
 
 
 class Lines:
@@ -149,7 +164,7 @@ async def shared_server() -> SharedServer:
     if not _shared:
         data = new_directory()
         atexit.register(shutil.rmtree, data, ignore_errors=True)
-        shutil.copytree(await data_with_database() / "postgres-18", data / "postgres-18")
+        shutil.copytree(await untouched_database() / "postgres-18", data / "postgres-18")
         _shared.append(SharedServer(data))
         atexit.register(_shared[0].end)
     return _shared[0]

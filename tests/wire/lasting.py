@@ -25,7 +25,7 @@ from twisted.internet.threads import deferToThread
 from pbx.store.account import account_for
 from pbx.store.embedded import binaries
 from pbx.store.leftovers import processes
-from tests.store.case import data_with_database, new_directory
+from tests.store.case import new_directory, untouched_database
 from tests.wire.agent import Agent
 from tests.wire.case import ExchangeTestCase
 from tests.wire.exchange import Exchange
@@ -153,7 +153,7 @@ class LastingTestCase(ExchangeTestCase):
         """
         Start the exchange for the first time, with these extensions.
         """
-        self.exchange.seed(await data_with_database())
+        self.exchange.seed(await untouched_database())
         await self.start()
         for number in numbers:
             await deferToThread(self.exchange.add_extension, number)
@@ -198,7 +198,7 @@ class Server:
         """
         Make an empty database.
         """
-        shutil.copytree(await data_with_database() / "postgres-18", self.directory)
+        shutil.copytree(await untouched_database() / "postgres-18", self.directory)
 
     async def start(self) -> None:
         """

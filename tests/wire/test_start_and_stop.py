@@ -20,7 +20,7 @@ from attrs import frozen
 from twisted.internet.threads import deferToThread
 
 from pbx.store.leftovers import processes
-from tests.store.case import data_with_database
+from tests.store.case import untouched_database
 from tests.wire.agent import Agent, sdp
 from tests.wire.exchange import PASSWORD, ROOT
 from tests.wire.lasting import LastingTestCase, Server, asked
@@ -172,7 +172,7 @@ class FailedStartTests(LastingTestCase):
         """
         A database that a newer version has used is not touched, whether it is ours or turns up later.
         """
-        self.exchange.seed(await data_with_database())
+        self.exchange.seed(await untouched_database())
         server = Server(self.exchange.postgres)
         await server.start()
         await server.ask("CREATE TABLE _yoyo_migration (migration_id text)")
