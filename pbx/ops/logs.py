@@ -94,8 +94,13 @@ def message(event: LogEvent) -> str:
 
     A traceback follows on lines of its own, each indented.
     """
+    known: str | None = event.get("pbx_message")
+    if known is not None:
+        # The terminal and the file tell the same.
+        return known
     text = redacted(formatEvent(event) or "").strip().translate(_CONTROL)
     if "log_failure" not in event:
+        event["pbx_message"] = text
         return text
     trace = redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))
     lines = [line.translate(_CONTROL) for line in trace.splitlines()[1:]]
