@@ -41,6 +41,7 @@ class BatchedReader:
         self._woken = 0.0
         self._came = 0
         self._pause = PAUSE
+        self._stopped = False
         port.stopReading()
         reactor.addReader(self)
 
@@ -52,8 +53,9 @@ class BatchedReader:
 
     def stop(self) -> None:
         """
-        Watch no more.
+        Watch no more. What is read may be what brings this about, so that it happens in the middle of a look.
         """
+        self._stopped = True
         self._reactor.removeReader(self)
         if self._timer is not None:
             self._timer.cancel()
@@ -87,7 +89,7 @@ class BatchedReader:
         busy = now - self._woken < BUSY
         self._woken = now
         self._port.doRead()
-        if busy and self._port.connected:
+        if busy and not self._stopped:
             self._reactor.removeReader(self)
             self._pause = PAUSE
             self._timer = self._reactor.callLater(PAUSE, self._look)
@@ -96,7 +98,7 @@ class BatchedReader:
         self._timer = None
         self._came = 0
         self._port.doRead()
-        if not self._port.connected:
+        if self._stopped:
             return
         if self._came:
             self._pause = min(PAUSE, self._pause * WANTED / self._came)

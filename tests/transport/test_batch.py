@@ -41,12 +41,10 @@ class Port:
     A port with datagrams that wait.
     """
 
-    connected = True
-
     def __init__(self, reactor: Reactor) -> None:
         self.waiting = 0
         self.read = 0
-        self.looks = 0
+        self.closing = False
         self.reader: BatchedReader | None = None
         reactor.addReader(self)
         self._reactor = reactor
@@ -67,10 +65,11 @@ class Port:
         """
         Read all that waits.
         """
-        self.looks += 1
         for _ in range(self.waiting):
             assert self.reader is not None
             self.reader.noted()
+            if self.closing:
+                self.reader.stop()
         self.read += self.waiting
         self.waiting = 0
 
@@ -157,14 +156,25 @@ class BatchedReaderTests(SynchronousTestCase):
         self.wake()
         self.assertEqual(self.port.read, 3)
 
-    def test_a_port_closed_by_what_was_read(self) -> None:
+    def test_stopped_by_what_was_read(self) -> None:
         """
-        A port that was closed meanwhile is neither watched nor looked at again.
+        One that is stopped by a datagram that it is just reading is neither watched nor looked at again.
         """
         self.wake()
-        self.port.connected = False
+        self.port.closing = True
         self.wake()
-        self.assertEqual(self.reactor.getDelayedCalls(), [])
+        self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), (set(), []))
+
+    def test_stopped_in_a_look(self) -> None:
+        """
+        Likewise when it is being looked at.
+        """
+        self.wake()
+        self.wake()
+        self.port.closing = True
+        self.port.waiting = 1
+        self.reactor.advance(PAUSE)
+        self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), (set(), []))
 
     def test_stop(self) -> None:
         """
