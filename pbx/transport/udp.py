@@ -177,8 +177,6 @@ class UdpSocket(DatagramProtocol):
         """
         A datagram came.
         """
-        if self._reader is not None:
-            self._reader.noted()
         reception = self._reception
         if not reception.guard.allowed(addr[0]):
             return

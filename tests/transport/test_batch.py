@@ -45,6 +45,7 @@ class Port:
         self.waiting = 0
         self.read = 0
         self.closing = False
+        self.failing = False
         self.reader: BatchedReader | None = None
         reactor.addReader(self)
         self._reactor = reactor
@@ -61,17 +62,41 @@ class Port:
         """
         self._reactor.removeReader(self)
 
-    def doRead(self) -> None:
+    @property
+    def socket(self) -> Port:
         """
-        Read all that waits.
+        What is read from.
         """
-        for _ in range(self.waiting):
+        return self
+
+    @property
+    def protocol(self) -> Port:
+        """
+        What is told.
+        """
+        return self
+
+    def recvfrom_into(self, buffer: bytearray) -> tuple[int, tuple[str, int]]:
+        """
+        The next that waits.
+        """
+        if not self.waiting:
+            raise BlockingIOError
+        self.waiting -= 1
+        buffer[:2] = b"ab"
+        return 2, ("10.0.0.1", 5060)
+
+    def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
+        """
+        One was read.
+        """
+        assert (datagram, addr) == (b"ab", ("10.0.0.1", 5060))
+        self.read += 1
+        if self.closing:
             assert self.reader is not None
-            self.reader.noted()
-            if self.closing:
-                self.reader.stop()
-        self.read += self.waiting
-        self.waiting = 0
+            self.reader.stop()
+        if self.failing:
+            raise ZeroDivisionError
 
 
 class BatchedReaderTests(SynchronousTestCase):
@@ -155,6 +180,15 @@ class BatchedReaderTests(SynchronousTestCase):
         self.assertEqual(self.reactor.getDelayedCalls(), [])
         self.wake()
         self.assertEqual(self.port.read, 3)
+
+    def test_one_that_fails_keeps_none_from_being_read(self) -> None:
+        """
+        What a datagram brings about is logged, and the next one is read.
+        """
+        self.port.failing = True
+        self.wake(3)
+        self.assertEqual(self.port.read, 3)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
 
     def test_stopped_by_what_was_read(self) -> None:
         """
