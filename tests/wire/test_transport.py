@@ -24,6 +24,7 @@ from pbx.transport.tls import ServerCertificate
 from pbx.transport.trace import NoTrace
 from tests.transport.certificates import write
 from tests.transport.rig import Receiver, request
+from tests.wire.ports import free_ports
 
 reactor: Any = _reactor
 
@@ -52,7 +53,9 @@ class WireTests(TestCase):
         """
         A layer that echoes, on free ports of loopback unless told otherwise.
         """
-        chosen = {"sip_hosts": ("127.0.0.1",), "sip_port": 0, "tls_port": 0, **settings}
+        # Free for UDP and TCP alike: a port that the kernel picks for the one may be taken for the other.
+        first = free_ports(2)
+        chosen = {"sip_hosts": ("127.0.0.1",), "sip_port": first, "tls_port": first + 1, **settings}
         guard = Guard(reactor, GuardSettings())
         layer = TransportLayer(reactor, TransportSettings(**chosen), guard, NoTrace(), tls)
         layer.receiver = Echo()
