@@ -149,8 +149,8 @@ class WireTests(TestCase):
         port = other.getsockname()[1]
         error = self.assertRaises(ListenError, self.layer, sip_port=port)
         self.assertIn(f"TCP 127.0.0.1:{port}: the port is taken", str(error))
-        error = self.assertRaises(ListenError, self.layer, sip_hosts=("203.0.113.1",))
-        self.assertIn("UDP 203.0.113.1:0: this is not an address of this machine", str(error))
+        error = self.assertRaises(ListenError, self.layer, sip_hosts=("203.0.113.1",), sip_port=5070)
+        self.assertIn("UDP 203.0.113.1:5070: this is not an address of this machine", str(error))
 
     async def test_every_address(self) -> None:
         """
