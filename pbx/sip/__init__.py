@@ -2,5 +2,6 @@
 SIP as values: bytes to messages and back, with no I/O, no clock and no framework.
 
 In reading order: ``error``, ``grammar``, ``uri``, ``address``, ``via``, ``headers``, ``reasons``, ``message``,
-``parser``; then what messages carry: ``digest``, ``dialled``, ``multipart``.
+``parser``; then what messages carry: ``digest``, ``dialled``, ``multipart``, ``event``, ``replaces``, ``refer``,
+``sipfrag``, ``dtmf_info``.
 """
