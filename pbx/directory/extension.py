@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from attrs import field, frozen
 
+from pbx.directory.handling import PLAIN, Handling, handling_or_plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -31,6 +33,7 @@ class Extension:
         enabled: A line that is not enabled neither registers nor calls.
         digests: Digest algorithm (``"MD5"``, ``"SHA-256"``) to H(A1) in hexadecimal (RFC 7616 3.4.2); read-only,
             and never part of ``repr``.
+        handling: What it wants done with its calls.
     """
 
     number: str
@@ -40,3 +43,4 @@ class Extension:
     is_admin: bool = False
     enabled: bool = True
     digests: Mapping[str, str] = field(factory=dict, converter=_read_only, repr=False, hash=False)
+    handling: Handling = field(default=PLAIN, converter=handling_or_plain)
