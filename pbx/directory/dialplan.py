@@ -32,6 +32,16 @@ SAID: dict[Outcome, str] = {
 }
 """Each outcome in words, behind the extension's number."""
 
+FORWARDED = {
+    "always": "all calls",
+    "busy": "when busy",
+    "no answer": "when nobody answers",
+    "unregistered": "without a phone",
+    "dnd": "when busy",
+    "failed": "without a phone",
+}
+"""Which calls a forward takes, in words."""
+
 
 class Numbers(Protocol):
     """
@@ -319,7 +329,7 @@ def _to_extension(extension: Extension, request: RouteRequest, situation: Situat
         if not others:
             failure = Destination("refuse", status=480, cause=20, text="Not registered")
             return _after(extension, "unregistered", request, situation, failure, reasons)
-        reasons += (f"{', '.join(ring.number for ring in others)} ring for it",)
+        reasons += (f"others ring for it: {', '.join(ring.number for ring in others)}",)
     else:
         reasons += (f"{phones} of its phones ring",)
     return Decision(Destination("extension", number), reasons, request.diversions, request.on_behalf)
@@ -413,7 +423,7 @@ def _forward(
     Follow a forward: to a decision, or to ``None`` when it has to be ignored; with the reasons up to there.
     """
     number = extension.number
-    said = f"{number} forwards {'all calls' if why == 'always' else 'when ' + why} to {target}"
+    said = f"{number} forwards {FORWARDED[why]} to {target}"
     if target == number:
         return None, (*reasons, f"{said}: itself, so ignored")
     if target == request.caller:
