@@ -5,4 +5,5 @@ In reading order: ``settings``, ``ports`` (which ports), ``sockets``, ``alarm`` 
 reader of them all), ``latch`` (whose packets are taken), ``srtp``, ``incoming`` and ``outgoing`` (the way of a packet),
 ``express`` (the short one), ``reports`` (RTCP), ``quality``, ``session`` (one leg's media), ``pacer``, ``comfort``,
 ``bridge`` (two sessions joined), ``engine`` (all sessions).
+``room_sound``, ``room``, ``mixing`` and ``mixer`` (conferences).
 """
