@@ -130,12 +130,13 @@ class Room:
         pin: What a participant is asked for, ``None`` for nothing.
         moderator_pin: What makes a participant a moderator, ``None`` when the room has none.
         most: How many may be in it.
-        announce: Say to all who comes and goes.
+        announce: How all are told that somebody comes or goes: by a ``tone``; by the ``name``, which everybody is asked
+            to say at the door; ``none``.
         wait_for_moderator: Participants hear music until a moderator is there.
         end_with_moderator: The conference ends when the last moderator has gone.
         mute_on_entry: Participants come in muted.
         record: Record every conference in it.
-        music: What a participant hears that is alone.
+        music: What a participant hears that is alone or waits for the moderator; empty for nothing.
     """
 
     kind: ClassVar[str] = "conference"
@@ -145,7 +146,7 @@ class Room:
     pin: str | None = None
     moderator_pin: str | None = None
     most: int = 50
-    announce: bool = True
+    announce: Literal["tone", "name", "none"] = "tone"
     wait_for_moderator: bool = False
     end_with_moderator: bool = False
     mute_on_entry: bool = False
