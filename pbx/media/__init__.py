@@ -4,6 +4,6 @@ Media: RTP sessions on their ports, joined in pairs, measured, and kept apart fr
 In reading order: ``settings``, ``ports`` (which ports), ``sockets``, ``alarm`` and ``poller`` (the one
 reader of them all), ``latch`` (whose packets are taken), ``srtp``, ``incoming`` and ``outgoing`` (the way of a packet),
 ``express`` (the short one), ``reports`` (RTCP), ``quality``, ``session`` (one leg's media), ``pacer``, ``comfort``,
-``bridge`` (two sessions joined), ``engine`` (all sessions).
-``room_sound``, ``room``, ``mixing`` and ``mixer`` (conferences).
+``bridge`` (two sessions joined), ``engine`` (all sessions); ``room_sound``, ``room``, ``mixing`` and ``mixer``
+(conferences).
 """
