@@ -62,5 +62,7 @@ def write(
     subtype: str | None = ...,
     endian: str | None = ...,
     format: str | None = ...,
+    *,
+    compression_level: float | None = ...,
 ) -> None: ...
 def available_formats() -> dict[str, str]: ...
