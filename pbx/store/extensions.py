@@ -6,33 +6,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import msgspec
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
 from pbx.directory.extension import Extension
-from pbx.store.database import Database, DatabaseDown, DatabaseError
+from pbx.directory.handling import PLAIN, Handling
+from pbx.store.jsonb import document
+from pbx.store.mirror import Mirror
 from pbx.store.passwords import digests_of, hash_of
-from pbx.store.worker import Worker
+from pbx.store.values import packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pbx.directory.directory import Directory
+    from pbx.store.database import Database
 
 CHANNEL = "extension"
 """Notified by the table's triggers with the number that changed, or nothing for "all of them"."""
 
-COLUMNS = "number, name, email, allow_external, is_admin, enabled, digests"
+COLUMNS = "number, name, email, allow_external, is_admin, enabled, digests, handling"
 
-PAUSE = 0.02
-"""Seconds from a notification to reading: many that come together are read at once."""
-AGAIN = 5.0
-"""Seconds until a reading that failed is tried again."""
-STOP_SECONDS = 2.0
-"""How long a reading may take when the program stops."""
-
-FIELDS = frozenset({"name", "email", "allow_external", "is_admin", "enabled"})
+FIELDS = frozenset({"name", "email", "allow_external", "is_admin", "enabled", "handling"})
 """What :meth:`Extensions.update` can change, besides the password."""
 
 
@@ -52,9 +49,6 @@ class Extensions:
         directory: What is kept fresh with them, whichever node or operator changes them.
         realm: The digest realm of the exchange.
         fips: Hash with FIPS-approved functions only.
-
-    Attributes:
-        loaded: Whether the directory was filled once.
     """
 
     log = Logger()
@@ -67,34 +61,33 @@ class Extensions:
         self._directory = directory
         self._realm = realm
         self._fips = fips
-        self.loaded = False
-        self._stale: set[str] = set()
-        self._worker = Worker(reactor, self._refresh, "read changed extensions")
+        self._mirror = Mirror(reactor, database, CHANNEL, self._load, self._reread, "extensions")
+
+    @property
+    def loaded(self) -> bool:
+        """
+        Whether the directory was filled once.
+        """
+        return self._mirror.loaded
 
     async def start(self) -> None:
         """
         Fill the directory and keep it fresh from now on. When the database is away, it is filled when it comes back.
         """
-        self._database.on_recovered(self._load)
-        await self._database.listen(CHANNEL, self._changed)
-        try:
-            await self._load()
-        except DatabaseDown:
-            self.log.warn("The directory is empty until the database can be reached")
+        await self._mirror.start()
 
     async def stop(self) -> None:
         """
         Read nothing any more.
         """
-        self._worker.stop()
-        await self._worker.settle(STOP_SECONDS, again=False)
+        await self._mirror.stop()
 
     async def list(self) -> Sequence[Extension]:
         """
         Every extension, in the order of their numbers.
         """
         rows = await self._database.query(f"SELECT {COLUMNS} FROM extension ORDER BY number")  # noqa: S608 - constant
-        return [Extension(**row) for row in rows]
+        return [self._read(row) for row in rows]
 
     async def get(self, number: str) -> Extension | None:
         """
@@ -104,7 +97,7 @@ class Extensions:
             f"SELECT {COLUMNS} FROM extension WHERE number = %s",  # noqa: S608 - constant
             (number,),
         )
-        return Extension(**rows[0]) if rows else None
+        return self._read(rows[0]) if rows else None
 
     async def add(
         self,
@@ -148,7 +141,8 @@ class Extensions:
         Args:
             number: Which.
             password: The new one, or ``None`` to leave it.
-            changes: ``name``, ``email``, ``allow_external``, ``is_admin``, ``enabled``: what is not named stays.
+            changes: ``name``, ``email``, ``allow_external``, ``is_admin``, ``enabled``, ``handling`` (a
+                :class:`~pbx.directory.handling.Handling`): what is not named stays.
 
         Raises:
             UnknownExtensionError: There is none with this number.
@@ -157,12 +151,38 @@ class Extensions:
         unknown = changes.keys() - FIELDS
         if unknown:
             raise ValueError(f"an extension has no {', '.join(sorted(unknown))} that can be changed")
+        if "handling" in changes:
+            changes["handling"] = packed(changes["handling"])
         if password is not None:
             digests, kept = await self._hashed(number, password)
             changes |= {"digests": digests, "password": kept}
         columns = "".join(f"{name} = %s, " for name in changes)
         statement = f"UPDATE extension SET {columns}changed = now() WHERE number = %s RETURNING {COLUMNS}"  # noqa: S608
         rows = await self._database.query(statement, (*changes.values(), number))
+        if not rows:
+            raise UnknownExtensionError(number)
+        return self._put(rows[0])
+
+    async def change_handling(self, number: str, **changes: Any) -> Extension:
+        """
+        Change how an extension is handled.
+
+        Args:
+            number: Which.
+            changes: Attributes of :class:`~pbx.directory.handling.Handling`; what is not named stays, also when
+                somebody else changes it at the same time.
+
+        Raises:
+            UnknownExtensionError: There is none with this number.
+            DatabaseDown: The database is away.
+        """
+        whole = attrs.asdict(Handling(**changes))
+        named = {name: whole[name] for name in changes}
+        rows = await self._database.query(
+            "UPDATE extension SET handling = handling || %s::jsonb, changed = now() WHERE number = %s"  # noqa: S608
+            f" RETURNING {COLUMNS}",
+            (document(named).decode(), number),
+        )
         if not rows:
             raise UnknownExtensionError(number)
         return self._put(rows[0])
@@ -178,36 +198,21 @@ class Extensions:
     # The directory
 
     def _put(self, row: dict[str, Any]) -> Extension:
-        extension = Extension(**row)
+        extension = self._read(row)
         self._directory.put(extension)
         return extension
 
+    def _read(self, row: dict[str, Any]) -> Extension:
+        try:
+            handling = unpacked(Handling, row["handling"]) if row["handling"] else PLAIN
+        except ValueError as error:
+            # Written by hand: the extension must still be able to call.
+            self.log.error("How extension {number} is handled is left out: {error}", number=row["number"], error=error)
+            handling = PLAIN
+        return Extension(**{**row, "handling": handling})
+
     async def _load(self) -> None:
         self._directory.replace(await self.list())
-        self.loaded = True
-
-    def _changed(self, number: str) -> None:
-        self._stale.add(number)
-        self._worker.soon(PAUSE)
-
-    async def _refresh(self) -> None:
-        # One after the other: an older answer must not come after a newer one.
-        while self._stale:
-            stale, self._stale = self._stale, set()
-            try:
-                if "" in stale or len(stale) > 1:
-                    await self._load()
-                else:
-                    (number,) = stale
-                    await self._reread(number)
-            except DatabaseDown:
-                # Everything is read again when it is back.
-                return
-            except DatabaseError as error:
-                self.log.warn("Changed extensions were not read, tried again: {error}", error=error)
-                self._stale |= stale
-                self._worker.soon(AGAIN)
-                return
 
     async def _reread(self, number: str) -> None:
         extension = await self.get(number)

@@ -7,12 +7,14 @@ from __future__ import annotations
 import os
 import signal
 
+from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
 
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
+from pbx.directory.handling import PLAIN, FollowMe, Handling
 from pbx.sip.digest import ha1
-from pbx.store import extensions as module
+from pbx.store import mirror as module
 from pbx.store.database import Database, DatabaseDown, DatabaseTimeout, Duplicate, Rejected
 from pbx.store.extensions import Extensions, UnknownExtensionError
 from tests.store.case import DatabaseTestCase
@@ -106,6 +108,29 @@ class ExtensionsTests(DatabaseTestCase):
         self.assertEqual(await self.extensions.update("1005"), changed)
         await self.assertFailure(run(self.extensions.update("1006", name="x")), UnknownExtensionError)
         await self.assertFailure(run(self.extensions.update("1005", digests={})), ValueError)
+
+    async def test_handling(self) -> None:
+        """
+        How calls are handled is kept whole or attribute by attribute, and what can't be read does no harm.
+        """
+        await self.extensions.add("1005", "John", PASSWORD)
+        handling = Handling(dnd=True, follow_me=(FollowMe("1002", 5),), blocked=("0900*",), voicemail=False)
+        changed = await self.extensions.update("1005", handling=handling)
+        self.assertEqual(changed.handling, handling)
+        self.assertEqual(await self.extensions.get("1005"), changed)
+        first = run(self.extensions.change_handling("1005", dnd=False, forward_busy="1002"))
+        await run(self.extensions.change_handling("1005", follow_me=(FollowMe("1003", confirm=False),)))
+        await first
+        wanted = evolve(handling, dnd=False, forward_busy="1002", follow_me=(FollowMe("1003", confirm=False),))
+        extension = self.directory.extension("1005")
+        assert extension is not None
+        self.assertEqual(extension.handling, wanted)
+        self.assertIs((await self.extensions.update("1005", handling=Handling())).handling, PLAIN)
+        await self.assertFailure(run(self.extensions.change_handling("1006", dnd=True)), UnknownExtensionError)
+        await self.assertFailure(run(self.extensions.change_handling("1005", mood="bad")), TypeError)
+        await self.database.execute("UPDATE extension SET handling = '{\"dnd\": 5}'")
+        (read,) = await self.extensions.list()
+        self.assertEqual((read.name, read.handling), ("John", PLAIN))
 
     async def test_remove(self) -> None:
         """

@@ -139,6 +139,6 @@ class MigrateTests(TestCase):
         """
         migrate(self.dsn)
         self.execute(self.dsn, "INSERT INTO yoyo_lock (locked, ctime, pid) VALUES (1, now(), 1)")
-        self.execute(self.dsn, "DROP TABLE _yoyo_migration, _yoyo_log, _yoyo_version, " + ", ".join(TABLES))
-        self.execute(self.dsn, "DROP FUNCTION extension_changed, extension_truncated")
+        self.execute(self.dsn, "CREATE SCHEMA kept; ALTER TABLE yoyo_lock SET SCHEMA kept; DROP SCHEMA public CASCADE")
+        self.execute(self.dsn, "ALTER SCHEMA kept RENAME TO public")
         self.assertEqual(migrate(self.dsn), ALL)
