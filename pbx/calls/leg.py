@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.audio import LegAudio
     from pbx.calls.events import CallEvent
+    from pbx.dialog.refer import Refer
     from pbx.dialog.session import Session
     from pbx.dialog.user import Ending
     from pbx.sdp.audio import Format
@@ -224,6 +225,12 @@ class Leg:
         """
         INFO is answered 200, whatever it says.
         """
+
+    def refer_received(self, refer: Refer) -> None:
+        """
+        No transfer is made.
+        """
+        refer.refuse(603)
 
     def _taken(self, offered: Sequence[Format]) -> list[Format]:
         """

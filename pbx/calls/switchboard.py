@@ -17,7 +17,7 @@ from pbx.calls.loops import LoopWatch
 from pbx.calls.outbound import CallerIdentity
 from pbx.calls.record import stamp
 from pbx.dialog.incoming import IncomingInvite
-from pbx.dialog.useragent import ALLOW, IUserAgentOwner
+from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
 from pbx.directory.dialplan import RouteRequest, Situation, decide
 from pbx.media.ports import PortsExhausted
 from pbx.sip.dialled import dialled_number
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.events import CallEvent
     from pbx.dialog.session import Session
+    from pbx.dialog.subscription import Subscription
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
@@ -142,7 +143,7 @@ class Switchboard:
             return
         if method == "OPTIONS":
             # The same for every user part: who exists is nobody's business.
-            headers = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", "timer, 100rel"))
+            headers = (("Allow", ALLOW), ("Accept", "application/sdp"), ("Supported", OURS))
             self._core.respond(transaction, 200, headers=headers)
             return
         if method == "NOTIFY" and (request.headers.get("Event") or "").lower() == "keep-alive":
@@ -172,20 +173,19 @@ class Switchboard:
         extension = self._authenticator.identify(transaction, request)
         if extension is None:
             return False
-        session = self._core.dialogs.get((request.call_id, request.to_tag or "", request.from_tag or ""))
-        leg = None if session is None else session.user
-        if not isinstance(leg, Leg) or leg.party != extension.number:
+        usage = self._core.usage((request.call_id, request.to_tag or "", request.from_tag or ""))
+        if usage is None or _party(usage) != extension.number:
             raise ProtocolError(403, "Forbidden")
         return True
 
-    def way_to(self, session: Session) -> Flow | None:
+    def way_to(self, usage: Session | Subscription) -> Flow | None:
         """
-        Find the flow over which the phone of a leg has registered meanwhile.
+        Find the flow over which the phone of a leg, or one that subscribed, has registered meanwhile.
         """
-        leg, dialog = session.user, session.dialog
-        if not isinstance(leg, Leg):
+        party, dialog = _party(usage), usage.dialog
+        if party is None:
             return None
-        bindings = self._location.bindings(leg.party)
+        bindings = self._location.bindings(party)
         same = [binding for binding in bindings if binding.contact == dialog.remote_target]
         # A phone that connects from a port of chance may name that in its Contact.
         here = [binding for binding in bindings if binding.flow.remote[0] == dialog.flow.remote[0]]
@@ -305,3 +305,11 @@ class Switchboard:
             "mos": min(ratings) if ratings else None,
             "legs": legs,
         }
+
+
+def _party(usage: Session | Subscription) -> str | None:
+    """
+    The extension whose phone is at the other end of a dialog; ``None`` where that is not known.
+    """
+    user = getattr(usage, "user", None)
+    return user.party if isinstance(user, Leg) else getattr(usage, "party", None) or None

@@ -4,7 +4,7 @@ A request of ours within a dialog, until its final response (RFC 3261 12.2.1, 13
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IDelayedCall
 
+    from pbx.dialog.dialog import Dialog
     from pbx.dialog.session import Session
+    from pbx.dialog.useragent import UserAgentCore
     from pbx.sip.message import Response
     from pbx.transaction.client_transaction import ClientTransaction
 
@@ -30,7 +32,26 @@ MOST_BREAKS = 3
 """How often a request is sent again because the connection it was sent over has ended."""
 
 
-def send_ack(session: Session, cseq: int) -> None:
+class Usage(Protocol):
+    """
+    What a dialog is used for: a session or a subscription (RFC 5057 3.1).
+    """
+
+    core: UserAgentCore
+    dialog: Dialog
+
+    def exchange_ended(self, exchange: Exchange) -> None:
+        """
+        A request of ours that was under way has its final response.
+        """
+
+    def go_on(self) -> None:
+        """
+        Do what waited for it.
+        """
+
+
+def send_ack(session: Usage, cseq: int) -> None:
     """
     Send the ACK to a 2xx: a request of its own, outside any transaction (RFC 3261 13.2.2.4).
     """
@@ -40,7 +61,7 @@ def send_ack(session: Session, cseq: int) -> None:
         session.core.tasks.start(_send_ack_elsewhere(session, cseq), "acknowledge over a new connection")
 
 
-async def _send_ack_elsewhere(session: Session, cseq: int) -> None:
+async def _send_ack_elsewhere(session: Usage, cseq: int) -> None:
     try:
         await reopen(session.core, session.dialog)
         session.core.transactions.send_ack(session.dialog.request("ACK", cseq=cseq), session.dialog.flow)
@@ -113,25 +134,25 @@ class Exchange:
     One request within a dialog, and the ACK to each 2xx where it is an INVITE.
 
     Args:
-        session: The session.
+        usage: The session, or the subscription.
         method: The method.
         headers: Header fields besides those of the dialog.
         body: The body.
-        done: Is given the final response, or 408 or 503 where none came, or 481 where the session ended before.
+        done: Is given the final response, or 408 or 503 where none came, or 481 where the usage ended before.
     """
 
-    __slots__ = ("_body", "_breaks", "_cseq", "_done", "_headers", "_method", "_patience", "_session", "_timeout",
-                 "_transaction")
+    __slots__ = ("_body", "_breaks", "_cseq", "_done", "_headers", "_method", "_patience", "_timeout",
+                 "_transaction", "_usage")
 
     def __init__(
         self,
-        session: Session,
+        usage: Usage,
         method: str,
         headers: Iterable[tuple[str, str]],
         body: bytes,
         done: Deferred[Response | int],
     ) -> None:
-        self._session = session
+        self._usage = usage
         self._method = method
         self._headers = headers
         self._body = body
@@ -157,14 +178,14 @@ class Exchange:
             timeout: Seconds without any response after which none is expected any more.
         """
         self._timeout = timeout
-        if self._session.dialog.flow.closed:
-            self._session.core.tasks.start(self._start_elsewhere(), "ask over a new connection")
+        if self._usage.dialog.flow.closed:
+            self._usage.core.tasks.start(self._start_elsewhere(), "ask over a new connection")
         else:
             self._start()
 
     def abandon(self) -> None:
         """
-        The session has ended: nobody waits any more. A 2xx that comes after all is still acknowledged.
+        The usage has ended: nobody waits any more. A 2xx that comes after all is still acknowledged.
         """
         self._give_up()
         self._end(481)
@@ -176,14 +197,14 @@ class Exchange:
         if response.status < 200:
             return
         if response.status < 300 and self._method in ("INVITE", "UPDATE"):
-            dialog = self._session.dialog
+            dialog = self._usage.dialog
             try:
                 dialog.remote_target = dialog.target_of(response)
             except ProtocolError as error:
                 # It has taken what we asked for, and waits for an ACK: the old target must do.
                 log.info("{call_id}: target not taken: {reason}", call_id=dialog.call_id, reason=error.reason)
             if self._method == "INVITE":
-                send_ack(self._session, self._cseq)
+                send_ack(self._usage, self._cseq)
         self._end(response)
 
     def timed_out(self, transaction: ClientTransaction) -> None:
@@ -204,7 +225,7 @@ class Exchange:
         self.start(self._timeout)
 
     def _start(self) -> None:
-        core, dialog = self._session.core, self._session.dialog
+        core, dialog = self._usage.core, self._usage.dialog
         request = dialog.request(self._method, self._headers, self._body)
         self._cseq = dialog.local_cseq
         self._transaction = core.transactions.request(request, dialog.flow, self, self._timeout)
@@ -214,7 +235,7 @@ class Exchange:
 
     async def _start_elsewhere(self) -> None:
         try:
-            await reopen(self._session.core, self._session.dialog)
+            await reopen(self._usage.core, self._usage.dialog)
         except FlowClosed:
             self._end(503)
         else:
@@ -238,6 +259,6 @@ class Exchange:
         self._rest()
         done, self._done = self._done, None
         if done is not None:
-            self._session.exchange_ended(self)
+            self._usage.exchange_ended(self)
             done.callback(result)
-            self._session.go_on()
+            self._usage.go_on()

@@ -11,10 +11,10 @@ from twisted.logger import Logger
 from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.dialog import Dialog
-from pbx.dialog.offer import offer_of
+from pbx.dialog.offer import SDP, offer_of
 from pbx.dialog.reliable import ReliableProvisionals
 from pbx.dialog.reopening import repeat
-from pbx.dialog.session import SDP, Session
+from pbx.dialog.session import Session
 from pbx.dialog.user import Ending, ISessionUser, State
 from pbx.dialog.useragent import ALLOW, contact_of, new_tag
 from pbx.sip.message import ProtocolError, response_to

@@ -12,6 +12,9 @@ from pbx.sip.multipart import sdp_of
 if TYPE_CHECKING:
     from pbx.sip.message import Request
 
+SDP = ("Content-Type", "application/sdp")
+"""The header of a description."""
+
 
 def offer_of(request: Request) -> bytes | None:
     """

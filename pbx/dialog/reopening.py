@@ -28,8 +28,8 @@ async def reopen(core: UserAgentCore, dialog: Dialog) -> None:
     Raises:
         FlowClosed: There is no way.
     """
-    session = core.dialogs.get(dialog.id)
-    known = core.owner.way_to(session) if session is not None else None
+    usage = core.usage(dialog.id)
+    known = core.owner.way_to(usage) if usage is not None else None
     if known is not None:
         dialog.flow = known
         return

@@ -11,13 +11,13 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pbx.dialog import session_timer
 from pbx.dialog.acknowledgement import Acknowledgement
 from pbx.dialog.exchange import Bye, Exchange
-from pbx.dialog.offer import offer_of
+from pbx.dialog.offer import SDP as SDP
 from pbx.dialog.refresh import Refresher
-from pbx.dialog.reopening import repeat
+from pbx.dialog.requests import serve
 from pbx.dialog.session_timer import SessionTimer
+from pbx.dialog.update import update
 from pbx.dialog.user import GONE, Ending, ISessionUser, OfferRefused, State
 from pbx.dialog.useragent import ALLOW
 from pbx.sip.message import ProtocolError, Request, Response, response_to
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from pbx.transaction.server_transaction import ServerTransaction
     from pbx.transport.flow import Flow
 
-SDP = ("Content-Type", "application/sdp")
 MOST_GLARES = 5
 """How often an offer of ours is tried again after 491 before it is given up."""
 MOST_OFFERS = 8
@@ -51,6 +50,10 @@ class Session:
         local_sdp: The last description that we sent, repeated in a refresh.
         invite: The INVITE received that it was made by, while that waits for its answer.
         settled: Whether the first offer has its answer, so that an early UPDATE may bring another (RFC 3311 5.1).
+        acknowledgement: The repetition of our 2xx that waits for its ACK, ``None`` while none does.
+        answer_due: Whether that ACK must bring the answer to our offer.
+        offers_seen: How many offers the peer has made since.
+        referrals: How many REFERs it has sent.
     """
 
     log = Logger()
@@ -66,9 +69,10 @@ class Session:
         self.settled = False
         self._refresher = Refresher(self)
         self.timer = SessionTimer(core.timer_queue, self._refresher.due, self._refresher.missed)
-        self._acknowledgement: Acknowledgement | None = None
-        self._answer_due = False
-        self._offers_seen = 0
+        self.acknowledgement: Acknowledgement | None = None
+        self.answer_due = False
+        self.offers_seen = 0
+        self.referrals = 0
         self._first_ack = True
         self._exchanges: set[Exchange] = set()
         self._waiting: list[Deferred[None]] = []
@@ -90,7 +94,7 @@ class Session:
         self._stop_timers()
         self.state = State.ENDING
         self._bye = tuple(headers)
-        if self._acknowledgement is None:
+        if self.acknowledgement is None:
             self._send_bye()
         self._wake()
 
@@ -99,9 +103,9 @@ class Session:
         Drop a session that has ended, or an early one whose INVITE came to nothing.
         """
         self._stop_timers()
-        if self._acknowledgement is not None:
-            self._acknowledgement.stop()
-            self._acknowledgement = None
+        if self.acknowledgement is not None:
+            self.acknowledgement.stop()
+            self.acknowledgement = None
         self.state = State.ENDED
         self.core.dialogs.pop(self.dialog.id, None)
         for exchange in list(self._exchanges):
@@ -127,7 +131,7 @@ class Session:
         if len(self._waiting) >= MOST_OFFERS:
             raise OfferRefused(491)
         await self.idle()
-        seen = self._offers_seen
+        seen = self.offers_seen
         for _ in range(MOST_GLARES):
             sdp = make()
             ours = self.timer.ours or self.timer.agreement is None
@@ -147,10 +151,23 @@ class Session:
             elif status != 422 or not self._refresher.corrected(response):
                 raise OfferRefused(status)
             await self.idle()
-            if self._offers_seen != seen:
+            if self.offers_seen != seen:
                 # Ours answered a state of things that is no more.
                 break
         raise OfferRefused(491)
+
+    async def update(self, headers: Iterable[tuple[str, str]]) -> int:
+        """
+        Tell the peer something new by UPDATE without an offer: who is at the other end, for one (RFC 3311).
+
+        Args:
+            headers: What to tell, such as P-Asserted-Identity.
+
+        Returns:
+            The status of its answer: 405 where it takes no UPDATE, 408, 503 or 481 where none came. Whatever it is,
+            the session goes on, but for 481: then it has ended, which its user was told.
+        """
+        return await update(self, self._refresher, tuple(headers))
 
     async def idle(self) -> None:
         """
@@ -195,8 +212,8 @@ class Session:
         """
         self.state = State.UP
         self.invite = None
-        self._acknowledgement = acknowledgement
-        self._answer_due = answer_due
+        self.acknowledgement = acknowledgement
+        self.answer_due = answer_due
         self._first_ack = acknowledgement is not None
 
     def request_received(self, transaction: ServerTransaction, request: Request) -> None:
@@ -206,49 +223,21 @@ class Session:
         Raises:
             ProtocolError: With the status to answer.
         """
-        method = request.method
-        # Another address than the peer's needs credentials; BYE is known by both its tags.
-        if (
-            method != "BYE"
-            and transaction.flow.remote[0] != self.dialog.flow.remote[0]
-            and not self.core.owner.trusts(transaction, request)
-        ):
-            return
-        self.dialog.received(request, transaction.flow)
-        if method == "BYE":
-            self._bye_received(transaction)
-        elif self.state in (State.ENDING, State.ENDED):
-            raise ProtocolError(481, "Call/Transaction Does Not Exist")
-        elif method == "INVITE":
-            self._reinvite_received(transaction, request)
-        elif method == "UPDATE":
-            self._update_received(transaction, request)
-        elif method == "PRACK":
-            if self.invite is None:
-                raise ProtocolError(481, "Call/Transaction Does Not Exist")
-            self.invite.prack_received(transaction, request)
-        elif method == "INFO":
-            self.user.information_received(request)
-            self.respond(transaction, 200)
-        elif method == "OPTIONS":
-            # RFC 3261 11.2
-            self.respond(transaction, 200, (("Allow", ALLOW), ("Accept", SDP[1]), ("Supported", "timer, 100rel")))
-        else:
-            raise ProtocolError(405, "Method Not Allowed")
+        serve(self, transaction, request)
 
     def ack_received(self, request: Request, flow: Flow) -> None:
         """
         Take the ACK to a 2xx of ours; a further copy of it, or of that to an earlier 2xx, changes nothing.
         """
-        wait = self._acknowledgement
+        wait = self.acknowledgement
         # RFC 3261 13.2.2.4: the number is that of the INVITE.
         if wait is None or request.cseq.number != wait.cseq:
             return
         if flow.remote[0] == self.dialog.flow.remote[0]:
             self.dialog.flow = flow
-        due, self._answer_due = self._answer_due, False
+        due, self.answer_due = self.answer_due, False
         wait.stop()
-        self._acknowledgement = None
+        self.acknowledgement = None
         try:
             if due and self._bye is None:
                 # No description at all is none that can be read.
@@ -256,7 +245,7 @@ class Session:
         except ProtocolError as error:
             self.end_both(Ending(by_peer=False, cause=127, text=error.reason))
         else:
-            self._acknowledged()
+            self.acknowledged()
         finally:
             self._wake()
 
@@ -267,37 +256,44 @@ class Session:
         if "Allow" in message.headers:
             self.allow = frozenset(message.option_tags("Allow"))
 
-    # Requests of the peer.
-
     @property
     def busy(self) -> bool:
         """
         Whether an offer or an INVITE of either side is under way.
         """
-        return self._offering or self._acknowledgement is not None
+        return self.offering or self.acknowledgement is not None
 
     @property
     def unacknowledged(self) -> bool:
         """
         Whether a 2xx of ours waits for its ACK.
         """
-        return self._acknowledgement is not None
+        return self.acknowledgement is not None
 
     @property
-    def _offering(self) -> bool:
+    def offering(self) -> bool:
+        """
+        Whether an offer or an INVITE of ours has no final response yet.
+        """
         return any(exchange.offers for exchange in self._exchanges)
 
-    def _acknowledged(self) -> None:
-        if self._acknowledgement is not None:
-            self._acknowledgement.stop()
-            self._acknowledgement = None
+    def acknowledged(self) -> None:
+        """
+        The ACK has come, or another request of the peer's that shows that our 2xx has.
+        """
+        if self.acknowledgement is not None:
+            self.acknowledgement.stop()
+            self.acknowledgement = None
         if self._bye is not None:
             self._send_bye()
         elif self._first_ack:
             self._first_ack = False
             self.user.acknowledged()
 
-    def _bye_received(self, transaction: ServerTransaction) -> None:
+    def bye_received(self, transaction: ServerTransaction) -> None:
+        """
+        The peer hangs up (RFC 3261 15.1.2).
+        """
         self.respond(transaction, 200)
         if self._bye is not None:
             # Ours still waits for an ACK, and need not be sent any more.
@@ -318,80 +314,22 @@ class Session:
             text = told.text if told is not None and told.text else CAUSES.get(cause, "Normal call clearing")
             self.user.ended(Ending(by_peer=True, cause=cause, text=text))
 
-    def _reinvite_received(self, transaction: ServerTransaction, request: Request) -> None:
-        if self.invite is not None:
-            self._answer_later(transaction)
-            return
-        # RFC 3261 14.2: an INVITE of ours is under way.
-        if self.state is State.EARLY or self._offering:
-            raise ProtocolError(491, "Request Pending")
-        if self._answer_due:
-            # RFC 5407 3.1.5: the ACK that we wait for has the answer to our offer.
-            raise ProtocolError(491, "Request Pending")
-        offer = offer_of(request)
-        target = self.dialog.target_of(request)
-        agreement = session_timer.answer_to(request, self.core.settings.session_expires, self.core.settings.min_se)
-        # RFC 5407 3.1.4: the ACK was lost or overtaken. Who sends the next INVITE has our 2xx (RFC 3261 14.1).
-        self._acknowledged()
-        if self.state is not State.UP:
-            raise ProtocolError(481, "Call/Transaction Does Not Exist")
-        sdp = self.user.offer_wanted() if offer is None else self.user.offer_received(offer)
-        self._offers_seen += 1
-        self.note_abilities(request)
-        self.local_sdp = sdp
-        self.dialog.remote_target = target
-        self.timer.start(agreement, we_asked=False)
-        headers = (("Contact", self.dialog.contact), SDP, ("Allow", ALLOW), *session_timer.fields(agreement))
-        response = self._response(transaction, 200, headers, sdp)
-        transaction.respond(response)
-        self._answer_due = offer is None
-        self._acknowledgement = Acknowledgement(
-            self.core.timer_queue, self.core.timers, lambda: repeat(self.core, self.dialog, transaction, response),
-            self.ack_missing, cseq=request.cseq.number,
-        )
-
-    def _update_received(self, transaction: ServerTransaction, request: Request) -> None:
-        offer = offer_of(request)
-        if offer is not None:
-            unsettled = self.state is State.EARLY and not self.settled
-            if unsettled and self.invite is not None and self.invite.offer is not None:
-                # RFC 3311 5.2: an offer of the peer has no answer yet.
-                self._answer_later(transaction)
-                return
-            if unsettled or self._offering or self._answer_due:
-                # RFC 3311 5.2: nor has one of ours.
-                raise ProtocolError(491, "Request Pending")
-        target = self.dialog.target_of(request)
-        agreement = session_timer.answer_to(request, self.core.settings.session_expires, self.core.settings.min_se)
-        headers = [("Contact", self.dialog.contact), ("Allow", ALLOW), *session_timer.fields(agreement)]
-        body = b""
-        if offer is not None:
-            body = self.local_sdp = self.user.offer_received(offer)
-            self._offers_seen += 1
-            headers.append(SDP)
-        self.note_abilities(request)
-        self.dialog.remote_target = target
-        if self.state is State.UP:
-            self.timer.start(agreement, we_asked=False)
-        transaction.respond(self._response(transaction, 200, headers, body))
-
     def ack_missing(self) -> None:
         """
         No ACK came for 64*T1 (RFC 3261 13.3.1.4): the session ends with BYE.
         """
-        self._acknowledgement = None
+        self.acknowledgement = None
         if self._bye is not None:
             self._send_bye()
         else:
             self.end_both(Ending(by_peer=False, cause=102, text="No ACK"))
 
-    def _answer_later(self, transaction: ServerTransaction) -> None:
-        # RFC 3261 14.2: the first INVITE has no final response yet.
-        self.respond(transaction, 500, (("Retry-After", str(secrets.randbelow(11))),))
-
-    def _response(
+    def response(
         self, transaction: ServerTransaction, status: int, headers: Iterable[tuple[str, str]] = (), body: bytes = b""
     ) -> Response:
+        """
+        Make the answer to a request within the dialog.
+        """
         response = response_to(transaction.request, status)
         for name, value in headers:
             response.headers.add(name, value)
@@ -404,7 +342,7 @@ class Session:
         """
         Answer a request within the dialog.
         """
-        transaction.respond(self._response(transaction, status, headers, body))
+        transaction.respond(self.response(transaction, status, headers, body))
 
     # Requests of ours.
 

@@ -11,6 +11,7 @@ from attrs import frozen
 from zope.interface import Interface
 
 if TYPE_CHECKING:
+    from pbx.dialog.refer import Refer
     from pbx.sip.message import Request
 
 
@@ -94,4 +95,9 @@ class ISessionUser(Interface):
     def information_received(request: Request) -> None:  # noqa: N805
         """
         An INFO has come (RFC 6086); raises :class:`ProtocolError` to refuse it.
+        """
+
+    def refer_received(refer: Refer) -> None:  # noqa: N805
+        """
+        The peer asks for a transfer (RFC 3515): to be accepted or refused, now or soon.
         """

@@ -13,6 +13,7 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.dialog.dialog import Dialog
+from pbx.sip.event import Event
 from pbx.sip.message import ProtocolError, Request, response_to
 from pbx.transaction.timer_queue import TimerQueue
 from pbx.transaction.user import IClientUser, ITransactionUser
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pbx.dialog.dialog import DialogId
     from pbx.dialog.incoming import IncomingInvite
     from pbx.dialog.session import Session
+    from pbx.dialog.subscription import Subscription
     from pbx.sip.message import Response
     from pbx.tasks import Tasks
     from pbx.transaction.client_transaction import ClientTransaction
@@ -40,10 +42,13 @@ METHODS = (
 )
 """The registered methods; an unheard-of one gets 501. Which are served is for those to say who ask for credentials."""
 
-ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO"
-"""What a peer may send us in a call."""
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, UPDATE, PRACK, INFO, REFER, NOTIFY, SUBSCRIBE"
+"""What a peer may send us."""
 
-SUPPORTED = frozenset(("timer", "100rel"))
+OURS = "timer, 100rel, replaces, norefersub"
+"""The extensions that we know, as Supported says them."""
+
+SUPPORTED = frozenset(OURS.split(", "))
 """The extensions that a peer may require."""
 
 EXPLAINED = {405: (("Allow", ALLOW),), 415: (("Accept", "application/sdp"),)}
@@ -70,9 +75,9 @@ class IUserAgentOwner(Interface):
         Where it can't be told yet, the answer (a challenge) is already sent.
         """
 
-    def way_to(session: Session) -> Flow | None:  # noqa: N805
+    def way_to(usage: Session | Subscription) -> Flow | None:  # noqa: N805
         """
-        Find another flow to the peer of a session whose own has closed; ``None`` where none is known.
+        Find another flow to the peer of a dialog whose own has closed; ``None`` where none is known.
         """
 
 
@@ -101,6 +106,7 @@ class UserAgentCore:
 
     Attributes:
         dialogs: The INVITE usage of each dialog, early and confirmed.
+        subscriptions: Its subscriptions, of which a dialog may have several, with or without an INVITE usage.
         invites: The INVITEs received that have no final response yet.
         timer_queue: Runs the timers of dialogs and calls.
         late: The dialogs that are being ended because their answer came too late.
@@ -126,6 +132,7 @@ class UserAgentCore:
         # Not the transactions' own: these mostly wait for minutes, and would keep that one's reactor call busy.
         self.timer_queue = TimerQueue(clock)
         self.dialogs: dict[DialogId, Session] = {}
+        self.subscriptions: dict[DialogId, list[Subscription]] = {}
         self.invites: dict[ServerTransaction, IncomingInvite] = {}
         self.late: set[DialogId] = set()
         transactions.user = self
@@ -236,10 +243,7 @@ class UserAgentCore:
                 self.respond(transaction, 420, headers=(("Unsupported", ", ".join(unsupported)),))
                 return
         if to_tag and method != "REGISTER":
-            session = self.dialogs.get((request.call_id, to_tag, request.from_tag or ""))
-            if session is None:
-                raise ProtocolError(481, "Call/Transaction Does Not Exist")
-            session.request_received(transaction, request)
+            self._usage_of(request).request_received(transaction, request)
             return
         if self.transactions.merged(request) is not None:
             # RFC 3261 8.2.2.2: the same request came to us by two ways.
@@ -254,11 +258,41 @@ class UserAgentCore:
             raise ProtocolError(483, "Too Many Hops")
         self.owner.request_received(transaction, request)
 
+    def usage(self, dialog: DialogId) -> Session | Subscription | None:
+        """
+        What a dialog is used for: the call, where there is one.
+        """
+        return self.dialogs.get(dialog) or next(iter(self.subscriptions.get(dialog, ())), None)
+
+    def _usage_of(self, request: Request) -> Session | Subscription:
+        dialog = (request.call_id, request.to_tag or "", request.from_tag or "")
+        if request.method == "SUBSCRIBE":
+            usage: Session | Subscription | None = self._subscription(dialog, Event.of(request))
+        else:
+            usage = self.usage(dialog)
+        if usage is None:
+            raise ProtocolError(481, "Call/Transaction Does Not Exist")
+        return usage
+
+    def _subscription(self, dialog: DialogId, event: Event | None) -> Subscription | None:
+        if event is None:
+            # RFC 6665 8.2.1
+            raise ProtocolError(489, "Bad Event")
+        found = [known for known in self.subscriptions.get(dialog, ()) if known.event.package == event.package]
+        same = [known for known in found if known.event == event]
+        if not same and len(found) == 1 and found[0].event.id is None:
+            # RFC 3515 2.4.6: the first REFER in a dialog may be named by its number, or not.
+            same = found
+        return same[0] if same else None
+
     def _refuse(self, transaction: ServerTransaction, error: ProtocolError) -> None:
         headers = EXPLAINED.get(error.status, ())
         min_se = getattr(error, "min_se", None)
+        min_expires = getattr(error, "min_expires", None)
         if min_se is not None:
             headers = (("Min-SE", str(min_se)),)
+        elif min_expires is not None:
+            headers = (("Min-Expires", str(min_expires)),)
         invite = self.invites.get(transaction)
         if invite is not None:
             # Someone has it in hand already, who must hear of it.

@@ -92,6 +92,9 @@ class Leg:
         if isinstance(self.answer, Exception):
             raise self.answer
 
+    def refer_received(self, refer: Any) -> None:
+        self.heard.append(("refer", refer))
+
     def cancelled(self, text: str, status: int = 487) -> None:
         self.heard.append(("cancelled", text, status))
 
@@ -192,7 +195,8 @@ class Stage:
         What is there that should be gone when nothing goes on.
         """
         found = {
-            "dialogs": len(self.core.dialogs), "invites": len(self.core.invites), "late": len(self.core.late),
+            "dialogs": len(self.core.dialogs), "subscriptions": len(self.core.subscriptions),
+            "invites": len(self.core.invites), "late": len(self.core.late),
             "transactions": self.layer.active, "strangers": self.layer.unauthenticated,
             "tasks": len(self.tasks), "calls": len(self.clock.getDelayedCalls()),
         }
