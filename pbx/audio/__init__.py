@@ -1,6 +1,6 @@
 """
 Sound as samples: codecs and generated noise, with no input or output of their own.
 
-In reading order: ``g711``, ``comfort_noise``, ``tones`` (what an exchange says without words),
-``polyphase`` (other sample rates), ``limiter``, ``activity`` (who talks).
+In reading order: ``g711``, ``codec`` (all that we speak), ``resampling`` (of a conversation), ``comfort_noise``, ``tones`` (what an exchange says without words),
+``polyphase`` (other sample rates, many streams at once), ``limiter``, ``activity`` (who talks).
 """

@@ -7,7 +7,7 @@ nothing needs to be converted, :mod:`pbx.media.express` takes over, and what it 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from attrs import Factory, define
 
@@ -37,6 +37,19 @@ SHORTEST_RTCP: Final = 8
 
 STALE: Final = 1.5
 """Seconds of silence after which a connected socket hears everybody again: before :data:`~pbx.media.latch.QUIET`."""
+
+
+class IListener(Protocol):
+    """
+    What hears the packets of a session that are relayed to nobody.
+    """
+
+    def heard(
+        self, payload_type: int, marker: bool, sequence: int, timestamp: int, payload: bytes, now: float
+    ) -> None:
+        """
+        Take a packet of the stream, in the order of arrival; duplicates come too.
+        """
 
 
 @define
@@ -84,6 +97,7 @@ class Incoming:
         translations: By payload type, a table of 256 bytes that the payload goes through; usually ``None``.
         express: Whether packets go the short way now.
         notes: Packets that went the short way and are yet to be counted.
+        listener: Hears what is relayed to nobody, or ``None``.
     """
 
     socket: DatagramSocket
@@ -107,6 +121,7 @@ class Incoming:
     translations: dict[int, bytes] | None = None
     express: bool = False
     notes: Notes = Factory(new_notes)
+    listener: IListener | None = None
 
     @property
     def last_heard(self) -> float:
@@ -165,10 +180,10 @@ class Incoming:
         if not self.reception.received(sequence, timestamp, now, self.clock_rate):
             return unusual
         sink = self.sink
-        if sink is None or sink.destination is None:
-            return unusual
         outgoing_second = self.payload_types[second]
-        if outgoing_second < 0:
+        if sink is None or sink.destination is None or outgoing_second < 0:
+            if self.listener is not None:
+                self._tell(self.listener, second, sequence, timestamp, length, now)
             return unusual
         if ssrc != sink.source and sink.carry(self, ssrc, sequence, timestamp, now):
             outgoing_second |= MARKER
@@ -293,6 +308,16 @@ class Incoming:
             return 0
         self.memory.bytes[: len(opened)] = opened
         return len(opened)
+
+    def _tell(
+        self, listener: IListener, second: int, sequence: int, timestamp: int, length: int, now: float
+    ) -> None:
+        try:
+            start, end = payload_span(self.memory.bytes, length)
+        except ValueError:
+            return
+        payload = bytes(self.memory.view[start:end])
+        listener.heard(second & 0x7F, second >= MARKER, sequence, timestamp, payload, now)
 
     def _translate(self, second: int, length: int) -> None:
         table = None if self.translations is None else self.translations.get(second & 0x7F)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
+    from pbx.media.incoming import IListener
     from pbx.media.pacer import Pacer
     from pbx.media.poller import IRtpPoller
     from pbx.media.sockets import Address, DatagramSocket
@@ -82,6 +83,7 @@ class RtpSession:
         self.on_configured: Callable[[], object] | None = None
         self.on_closed: Callable[[RtpSession], object] | None = None
         self.report_due = 0.0
+        self._listener: IListener | None = None
         self._clock = clock
         self._poller = poller
         self._rtp, self._rtcp = sockets
@@ -185,6 +187,7 @@ class RtpSession:
             incoming.clock_rate = received.clock
         incoming.enabled = True
         self._aim()
+        self._lend_ear()
         if first:
             self._poller.add(self._rtp, incoming.readable)
             self._poller.add(self._rtcp, self._rtcp_readable)
@@ -210,6 +213,23 @@ class RtpSession:
         incoming.sink = sink
         incoming.payload_types = payload_types
         incoming.translations = translations or None
+
+    def listen(self, listener: IListener | None) -> None:
+        """
+        Let somebody hear every packet from now on that is relayed to nobody, as long as the direction lets us receive.
+
+        Args:
+            listener: In place of the one before; ``None`` for nobody.
+        """
+        self._listener = listener
+        self._lend_ear()
+
+    @property
+    def listener(self) -> IListener | None:
+        """
+        Who listens.
+        """
+        return self._listener
 
     def send_report(self, now: float, *, goodbye: bool = False) -> None:
         """
@@ -269,6 +289,7 @@ class RtpSession:
             self.send_report(self._clock.seconds(), goodbye=True)
         quality = self._quality = self.quality()
         self.relay_into(None, NOTHING)
+        self.listen(None)
         self.outgoing.release()
         self.outgoing.destination = None
         if self._remote is not None:
@@ -290,6 +311,9 @@ class RtpSession:
             self.outgoing.protector = srtp.Protector(local)
         if self.incoming.opener is None or self.incoming.opener.crypto != remote:
             self.incoming.opener = srtp.Opener(remote)
+
+    def _lend_ear(self) -> None:
+        self.incoming.listener = self._listener if self.direction in RECEIVING else None
 
     def _aim(self) -> None:
         may = self._remote is not None and not self._remote.held_by_address and self.direction in SENDING
