@@ -21,9 +21,9 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pbx.calls.call import CallSettings
 from pbx.calls.record import Recorder, stamp
 from pbx.calls.switchboard import Switchboard
+from pbx.calls.tools import CallSettings
 from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory

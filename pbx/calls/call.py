@@ -1,43 +1,43 @@
 """
-A call: the caller's leg, the called phones, and what joins them (RFC 7092: a media-relaying back-to-back user agent).
+A call: the parties that talk, and the way of the one that looks for another (RFC 7092: a media-relaying back-to-back
+user agent).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pbx.calls.events import CallAnswered, CallEnded, MediaChanged
+from pbx.calls.events import CallAnswered, CallEnded, CallsMerged, StepNoted
 from pbx.calls.inbound import ICallerOwner, InboundLeg
+from pbx.calls.joint import Joint
+from pbx.calls.journey import ITraveller, Journey, Sound
 from pbx.calls.leg import LegState
-from pbx.calls.outbound import ICalleeOwner, OutboundLeg
-from pbx.calls.routing import Attempt, IAttemptUser
-from pbx.dialog.user import OfferRefused
-from pbx.media.bridge import Bridge
-from pbx.sdp.mapping import EVENTS, onward
-from pbx.sip.address import NameAddr
+from pbx.calls.outbound import CallerIdentity, ICalleeOwner
+from pbx.calls.routing import Failure
+from pbx.calls.transfer import Transfer, referred
+from pbx.calls.visit import OURS
+from pbx.calls.watch import SilenceWatch
+from pbx.directory.dialplan import RouteRequest
+from pbx.media.ports import PortsExhausted
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
-from pbx.sip.uri import URI
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pbx.calls.events import CallEvent, Disposition, Party
+    from pbx.calls.events import Disposition, Party
     from pbx.calls.leg import Leg
-    from pbx.calls.outbound import CallerIdentity
-    from pbx.calls.routing import Failure
+    from pbx.calls.outbound import OutboundLeg
+    from pbx.calls.tools import CallTools
     from pbx.dialog.incoming import IncomingInvite
+    from pbx.dialog.refer import Refer
     from pbx.dialog.user import Ending
-    from pbx.dialog.useragent import UserAgentCore
-    from pbx.directory.extension import Extension
-    from pbx.media.engine import IMediaEngine
-    from pbx.registrar.binding import Binding
+    from pbx.directory.dialplan import Decision
     from pbx.sip.message import Response
-    from pbx.tasks import Tasks
+    from pbx.transaction.timer_queue import Entry
     from pbx.transport.flow import Flow
 
 DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
@@ -55,59 +55,27 @@ NO_ANSWER = frozenset((18, 19, 102))
 INTERNAL = 41
 """The cause of what is our own fault (ITU-T Q.850: temporary failure)."""
 
-PROBE_PATIENCE = 26.0
-"""Seconds for the answer to a probe: with the time until silence is noticed, a lost call ends in 32 s at most."""
-
-HELD_PROBE = 900.0
-"""Seconds between two probes of a leg on hold, which has every right to be silent."""
+BUSY_TONE = 4.0
+"""Seconds for which somebody who is up hears that it leads nowhere."""
 
 
-@frozen
-class CallSettings:
-    """
-    What the operator decides about calls.
-
-    Attributes:
-        no_answer_timeout: How long a phone rings, in seconds.
-        silence_timeout: Seconds without media after which a leg is probed.
-        srtp_in_clear: Whether SRTP keys may travel over UDP and TCP.
-        max_calls: Calls at once.
-    """
-
-    no_answer_timeout: float = 30.0
-    silence_timeout: float = 60.0
-    srtp_in_clear: bool = False
-    max_calls: int = 1000
-
-
-@frozen
-class CallTools:
-    """
-    What every call is built with.
-    """
-
-    core: UserAgentCore
-    engine: IMediaEngine
-    tasks: Tasks
-    wall: Callable[[], float]
-    emit: Callable[[CallEvent], None]
-    settings: CallSettings
-
-
-@implementer(ICallerOwner, ICalleeOwner, IAttemptUser)
+@implementer(ICallerOwner, ICalleeOwner, ITraveller)
 class Call:
     """
     One call, from the INVITE of an extension to the last BYE.
 
     Attributes:
         id: 32 hexadecimal digits.
-        caller: Who is calling.
+        caller: Who has called.
         number: What was dialled.
         began: When, by the wall clock.
         answered: When it was answered, ``None`` before.
-        inbound: The caller's leg.
-        outbound: The leg of the phone that was picked up.
-        bridge: What joins the two.
+        near: The leg of the party that looks for another or has found one: at first the caller's.
+        far: The leg of the one it has found.
+        joint: What lets them hear each other.
+        journey: The way of :attr:`near`, while it looks.
+        transfer: The transfer under way.
+        aside: Legs that are up and talk to nobody: of who transfers, or has.
     """
 
     log = Logger()
@@ -127,20 +95,30 @@ class Call:
         self.number = number
         self.began = tools.wall()
         self.answered: float | None = None
-        self.outbound: OutboundLeg | None = None
-        self.bridge: Bridge | None = None
+        self.far: Leg | None = None
+        self.joint: Joint | None = None
+        self.journey: Journey | None = None
+        self.transfer: Transfer | None = None
         self._tools = tools
         self._on_over = on_over
         self._legs = 1
-        self._attempt: Attempt | None = None
+        self.aside: list[Leg] = []
         self._over = False
-        self._callee_headers: tuple[tuple[str, str], ...] = ()
-        self._media: tuple[str, str, int, str] | None = None
-        self._probing: set[Leg] = set()
-        self._probed: dict[Leg, float] = {}
-        self.inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller.number, flow, invite)
+        self._timer: Entry | None = None
+        self._failure: Failure | None = None
+        self._watch = SilenceWatch(tools, self._lost)
+        self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller.number, flow, invite)
+        self.near: Leg = self._inbound
 
     # What the switchboard does.
+
+    def begin(self, decision: Decision) -> None:
+        """
+        Bring the caller where the dialplan says.
+        """
+        hops = self._inbound.invite.request.max_forwards
+        request = RouteRequest(self.caller.number, self.number, None, decision.diversions, self.caller.anonymous)
+        self.travel(self.caller, request, decision, (70 if hops is None else hops) - 1)
 
     def refuse(self, status: int, cause: int, text: str) -> None:
         """
@@ -149,43 +127,17 @@ class Call:
         self._reject(status, cause, text)
         self._end(DISPOSITIONS.get(status, "failed"), status, cause, text, "system")
 
-    def ring(self, extension: Extension, bindings: tuple[Binding, ...]) -> None:
-        """
-        Ring all phones of an extension.
-
-        Raises:
-            PortsExhausted: No port is free for the caller.
-            ProtocolError: The caller's offer can't be served.
-        """
-        tools = self._tools
-        self.inbound.open(tools.engine, srtp_in_clear=tools.settings.srtp_in_clear)
-        formats = self.inbound.onward()
-        if not formats:
-            raise ProtocolError(488, "No codec in common")
-        host = self.inbound.flow.sent_by[0]
-        identity = NameAddr(extension.name, URI("sip", extension.number, None, host, None, (), ()), ())
-        # RFC 3325 9.1: the caller's phone shows who it talks to.
-        self._callee_headers = (("P-Asserted-Identity", str(identity)),)
-        hops = self.inbound.invite.request.max_forwards
-        attempt = self._attempt = Attempt(
-            self, self._make_leg, tools.core, tools.engine, srtp_in_clear=tools.settings.srtp_in_clear
-        )
-        attempt.start(
-            bindings, self.caller, formats, (70 if hops is None else hops) - 1, tools.settings.no_answer_timeout
-        )
-
     def hang_up(self, cause: int = 16, text: str = "Ended by the operator") -> None:
         """
         End the call from outside, wherever it stands.
         """
         if self._over:
             return
-        if self.inbound.state is LegState.UP:
+        self.stop_journey(480, text)
+        if self.near.state is LegState.UP:
             self._part(cause, text)
             self._end("answered", None, cause, text, "system")
             return
-        if self._attempt is not None:
-            self._attempt.cancel(480, text)
         self._reject(480, cause, text)
         self._end("cancelled", 480, cause, text, "system")
 
@@ -193,88 +145,220 @@ class Call:
         """
         Probe the legs that have been silent for too long.
         """
-        if self.bridge is None:
-            return
-        for leg in (self.inbound, self.outbound):
-            if leg is None or leg.audio is None or leg.state is not LegState.UP or leg in self._probing:
-                continue
-            heard = max(leg.audio.session.last_heard, self._probed.get(leg, 0.0))
-            patience = self._tools.settings.silence_timeout if leg.expected else HELD_PROBE
-            if now - heard >= patience:
-                self._probing.add(leg)
-                self._tools.tasks.start(self._probe(leg), "probe a silent leg")
+        if self.near.state is LegState.UP:
+            self._watch.look([leg for leg in (self.near, self.far, *self.aside) if leg is not None], now)
 
     @property
     def legs(self) -> list[Leg]:
         """
-        The caller's leg, then that of the phone that was picked up, or of each that rings.
+        The legs of those that talk, of each phone that rings, and of who transfers.
         """
-        if self.outbound is not None:
-            return [self.inbound, self.outbound]
-        return [self.inbound, *(self._attempt.ringing if self._attempt is not None else ())]
+        far = [self.far] if self.far is not None else []
+        return [self.near, *far, *self.ringing, *self.aside]
+
+    @property
+    def ringing(self) -> list[OutboundLeg]:
+        """
+        The legs of the phones that ring.
+        """
+        return self.journey.ringing if self.journey is not None else []
 
     @property
     def state(self) -> str:
         """
         ``trying``, ``ringing`` or ``up``.
         """
-        return self.inbound.state.value
+        return self.near.state.value
+
+    @property
+    def place(self) -> str | None:
+        """
+        Where the caller is that talks to nobody: ``voicemail 1002``, ``menu 500``.
+        """
+        return self.journey.place if self.journey is not None else None
 
     @property
     def state_of_media(self) -> str | None:
         """
         What the bridge does with the packets, ``None`` where there is no bridge.
         """
-        return None if self.bridge is None else self.bridge.state
+        return None if self.joint is None else self.joint.state
 
-    # IAttemptUser
+    # What journeys, transfers and pickups do.
 
-    def attempt_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
+    def next_leg(self) -> int:
         """
-        Let the caller know, and hear what there is to hear.
+        Number the next leg.
         """
-        if sdp is not None and self.inbound.invite.offer is not None and leg.audio is not None:
-            try:
-                leg.early_answer(sdp)
-            except ProtocolError as error:
-                self.log.info("{call_id}: early media of no use: {reason}", call_id=self.id, reason=error.reason)
-            else:
-                formats = leg.audio.formats
-                if formats is not None and self.inbound.early_media(response.status, formats, self._callee_headers):
-                    self._join(leg)
-                    return
-        if response.status in (180, 181, 182, 183):
-            self.inbound.ring(self._callee_headers)
+        self._legs += 1
+        return self._legs
 
-    def attempt_answered(self, leg: OutboundLeg) -> None:
+    def note(self, reason: str) -> None:
+        """
+        Add a step to the call's trace and record.
+        """
+        self._tools.emit(StepNoted(self.id, self._tools.wall(), reason))
+
+    def identity(self, leg: Leg) -> CallerIdentity:
+        """
+        Who is at a leg, as the other side is shown.
+        """
+        if leg is self._inbound:
+            return self.caller
+        extension = self._tools.router.directory.extension(leg.party)
+        return CallerIdentity(leg.party, extension.name if extension is not None else "")
+
+    def travel(
+        self, caller: CallerIdentity, request: RouteRequest, decision: Decision, hops: int = 69, *,
+        sound: Sound = "ringback",
+    ) -> None:
+        """
+        Bring :attr:`near` where the dialplan says.
+
+        Args:
+            caller: Who those that are rung see calling.
+            request: What the dialplan was asked.
+            decision: What it said.
+            hops: The Max-Forwards of what is sent.
+            sound: What the party hears meanwhile, if it is up.
+        """
+        journey = self.journey = Journey(self._tools, self, self.near, caller, request, hops, sound)
+        try:
+            journey.go(decision)
+        except PortsExhausted:
+            journey.end(503, 34, "No media port free")
+        except ProtocolError as error:
+            journey.end(error.status, cause_of_status(error.status), error.reason)
+
+    def separate(self, transfer: Transfer) -> None:
+        """
+        Part the two: one is to be sent elsewhere, the other waits for what comes of it.
+        """
+        if self.joint is not None:
+            self.joint.stop()
+            self.joint = None
+        self.transfer = transfer
+        self.aside.append(transfer.transferor)
+        self.near, self.far = transfer.transferee, None
+
+    def swap(self, old: Leg, across: Leg | None) -> None:
+        """
+        Take a leg out of the call, for another that comes in its place.
+        """
+        if self.joint is not None:
+            self.joint.stop()
+            self.joint = None
+        self.aside = [leg for leg in self.aside if leg is not old]
+        if across is not None:
+            self.near, self.far = across, None
+
+    def unite(self, near: Leg, far: Leg, joint: Joint | None = None) -> None:
+        """
+        Let two legs talk that are both up.
+        """
+        again = self.answered is not None
+        self.near, self.far = near, far
+        for leg in (near, far):
+            leg.quiet()
+            if leg in self.aside:
+                self.aside.remove(leg)
+        self.joint = joint if joint is not None else Joint(self._tools, self.id, near, far)
+        self.joint.join()
+        self.joint.mend(far, late=again)
+        self._note_answered()
+        self.joint.announced = True
+        self.joint.tell()
+
+    def stop_journey(self, status: int, text: str) -> None:
+        """
+        Let :attr:`near` look for nobody any more.
+        """
+        journey, self.journey = self.journey, None
+        if journey is not None:
+            journey.stop(status, text)
+
+    def absorb(self, other: Call) -> None:
+        """
+        Make the legs of another call this one's: one call, one record.
+        """
+        offset, self._legs = self._legs, self._legs + other._legs
+        for leg in other.legs:
+            leg.call = self.id
+            leg.number += offset
+            if leg not in other.ringing:
+                leg.owner = self
+        self.aside += [leg for leg in other.aside if leg.state is LegState.UP]
+        other.aside = []
+        self._tools.emit(CallsMerged(other.id, self._tools.wall(), self.id, offset))
+        other._close()
+
+    # ITraveller
+
+    def found(self, leg: Leg, joint: Joint | None) -> None:
         """
         Answer the caller, and let them talk.
         """
-        self._attempt = None
-        self.outbound = leg
+        headers = self.journey.headers if self.journey is not None else ()
+        self.journey = None
+        self.far = leg
         # From now on the leg's ends are the call's.
         leg.owner = self
+        transferred = self.near.state is LegState.UP
         try:
-            self._answer(leg)
+            if not transferred and isinstance(self.near, InboundLeg):
+                self.near.answer(leg.agreed if leg.agreed.codec is not None else OURS, headers)
+            self.unite(self.near, leg, joint)
         except ProtocolError as error:
             cause = cause_of_status(error.status)
             leg.hang_up(cause, error.reason)
             self.refuse(error.status, cause, error.reason)
+            return
         except Exception:
             # Whoever logs it knows nothing of the caller, who would hear it ring for ever.
             self._part(INTERNAL, "Server Internal Error")
             self.refuse(500, INTERNAL, "Server Internal Error")
             raise
+        if transferred:
+            start = self._tools.tasks.start
+            start(self.near.identify(self.identity(leg)), "show who it is")
+            start(leg.identify(self.identity(self.near)), "show who it is")
+        if self.transfer is not None:
+            transfer, self.transfer = self.transfer, None
+            transfer.succeeded()
 
-    def attempt_failed(self, failure: Failure) -> None:
+    def rang(self) -> None:
+        """
+        Tell who transfers that it rings.
+        """
+        if self.transfer is not None:
+            self.transfer.rang()
+
+    def arrived(self) -> None:
+        """
+        A place has answered.
+        """
+        self._note_answered()
+        if self.transfer is not None:
+            transfer, self.transfer = self.transfer, None
+            transfer.succeeded()
+
+    def not_found(self, failure: Failure, *, by_place: bool) -> None:
         """
         Tell the caller why nobody answers.
         """
-        self._attempt = None
-        self._reject(failure.status, failure.cause, failure.text)
-        disposition = "no answer" if failure.cause in NO_ANSWER else DISPOSITIONS.get(failure.status, "failed")
-        by: Party = "callee" if disposition == "busy" else "system"
-        self._end(disposition, failure.status, failure.cause, failure.text, by)
+        self.journey = None
+        if self._over:
+            return
+        if self.transfer is not None:
+            self.transfer.failed(failure)
+        elif self.near.state is LegState.UP:
+            self._lead_nowhere(failure, at_once=by_place)
+        else:
+            status = failure.status
+            self._reject(status, failure.cause, failure.text)
+            disposition = "no answer" if failure.cause in NO_ANSWER else DISPOSITIONS.get(status, "failed")
+            by: Party = "callee" if disposition == "busy" else "system"
+            self._end(disposition, status, failure.cause, failure.text, by)
 
     # ICallerOwner, ICalleeOwner
 
@@ -282,9 +366,7 @@ class Call:
         """
         Stop ringing.
         """
-        if self._attempt is not None:
-            self._attempt.cancel(status, text)
-            self._attempt = None
+        self.stop_journey(status, text)
         if status == CANCELLED:
             self._end("cancelled", status, 16, text, "caller")
         else:
@@ -292,9 +374,15 @@ class Call:
 
     def leg_hung_up(self, leg: Leg, ending: Ending) -> None:
         """
-        One side has gone: end the other.
+        One side has gone: end the other, unless it was only who transferred.
         """
-        by: Party = "caller" if leg is self.inbound else "callee"
+        if leg in self.aside:
+            self.aside.remove(leg)
+            if self.transfer is not None:
+                self.transfer.gone()
+            return
+        by: Party = "caller" if leg is self.near else "callee"
+        self.stop_journey(480, ending.text)
         self._part(ending.cause, ending.text)
         disposition: Disposition = "answered" if ending.answered else "failed"
         self._end(disposition, None, ending.cause, ending.text, by if ending.by_peer else "system")
@@ -303,20 +391,23 @@ class Call:
         """
         Go by new formats, and by hold and resume.
         """
-        late = self.bridge is None
-        if not late:
-            self._regard_hold(leg)
-        elif self.outbound is not None and self.inbound.state is LegState.UP:
-            # The caller has answered our late offer, perhaps with another codec than the callee's.
-            self._join(self.outbound)
-        self._mend(leg, late=late)
-        self._note_media()
+        if self.joint is not None and leg in (self.joint.near, self.joint.far):
+            self.joint.changed(leg)
+        elif self.journey is not None and leg is self.near:
+            self.journey.described()
+
+    def leg_referred(self, leg: Leg, refer: Refer) -> None:
+        """
+        A phone wants to have the other sent elsewhere.
+        """
+        referred(self._tools, self, leg, refer)
 
     def across(self, leg: Leg) -> Leg | None:
         """
         The other leg, once the call was answered.
         """
-        return self.outbound if leg is self.inbound else self.inbound
+        joint = self.joint
+        return joint.across(leg) if joint is not None and leg in (joint.near, joint.far) else None
 
     def leg_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
         """
@@ -333,123 +424,73 @@ class Call:
         Likewise.
         """
 
+    # From the timer queue.
+
+    def timer_fired(self, name: str) -> None:
+        """
+        The busy tone was heard for long enough, or who has transferred still does not hang up.
+        """
+        if name == "aside":
+            aside, self.aside = self.aside, []
+            for leg in aside:
+                leg.hang_up(16, "Transferred")
+        elif self._failure is not None and not self._over and self.journey is None and self.joint is None:
+            self._lead_nowhere(self._failure, at_once=True)
+
     # Inside.
 
-    def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
-        self._legs += 1
-        return OutboundLeg(attempt, self._tools.emit, self._tools.wall, self.id, self._legs, binding)
-
-    def _answer(self, leg: OutboundLeg) -> None:
-        self.inbound.answer(leg.agreed, self._callee_headers)
-        self._join(leg)
-        self._mend(leg)
-        self.answered = self._tools.wall()
-        self._tools.emit(CallAnswered(self.id, self.answered, self._tools.core.clock.seconds()))
-        self._note_media()
-
-    def _note_media(self) -> None:
-        """
-        Tell how the sound goes, when that is otherwise than told last.
-        """
-        near, leg = self.inbound.audio, self.outbound
-        if self._over or self.answered is None or self.bridge is None or near is None or leg is None:
-            return
-        media = (self.bridge.state, near.codec, leg.number, leg.audio.codec if leg.audio is not None else "")
-        if media != self._media:
-            self._media = media
-            self._tools.emit(MediaChanged(self.id, self._tools.wall(), *media))
+    def _note_answered(self) -> None:
+        if self.answered is None:
+            self.answered = self._tools.wall()
+            self._tools.emit(CallAnswered(self.id, self.answered, self._tools.core.clock.seconds()))
 
     def _reject(self, status: int, cause: int, text: str) -> None:
-        self.inbound.reject(status, cause, text, (RETRY_AFTER,) if status == 503 else ())
+        if isinstance(self.near, InboundLeg):
+            self.near.reject(status, cause, text, (RETRY_AFTER,) if status == 503 else ())
 
-    def _join(self, leg: OutboundLeg) -> None:
-        near, far = self.inbound.audio, leg.audio
-        if near is None or far is None or near.formats is None or far.formats is None:
-            # A late offer: the caller's formats come with its ACK.
+    def _lead_nowhere(self, failure: Failure, *, at_once: bool) -> None:
+        """
+        End a call whose party is up but alone; who did not choose that hears the busy tone first.
+        """
+        if not at_once:
+            self._failure = failure
+            self.near.terminal(self._tools).hold_music("tone:busy")
+            self._timer = self._tools.core.timer_queue.start(BUSY_TONE, self, "busy")
             return
-        if self.bridge is not None:
-            if self.bridge.b is far.session:
-                return
-            self.bridge.stop()
-        self.bridge = Bridge(near.session, far.session)
-        self._regard_hold(self.inbound)
-        self._regard_hold(leg)
+        self._part(failure.cause, failure.text)
+        self._end("answered", None, failure.cause, failure.text, "system")
 
-    def _regard_hold(self, leg: Leg) -> None:
-        if self.bridge is None or leg.audio is None:
-            return
-        session = leg.audio.session
-        if leg.audio.held_by_peer:
-            self.bridge.hold(session)
-        elif self.bridge.held(session):
-            self.bridge.resume(session)
+    def _lost(self, leg: Leg) -> None:
+        if not self._over:
+            self.stop_journey(480, "media lost")
+            self._part(27, "media lost")
+            self._end("answered", None, 27, "media lost", "system")
 
     def _part(self, cause: int, text: str) -> None:
-        if self.bridge is not None:
-            self.bridge.stop()
-        self.inbound.hang_up(cause, text)
-        if self.outbound is not None:
-            self.outbound.hang_up(cause, text)
-
-    def _mend(self, leg: Leg, *, late: bool = False) -> None:
-        """
-        Offer one side the other's codec where there is no sound otherwise, or after a late offer where it is converted.
-        """
-        other = self.across(leg)
-        if other is None or self.state_of_media not in (("none", "transcode") if late else ("none",)):
-            return
-        codec = leg.agreed.codec
-        if codec is not None and not any(codec.matches(item) for item in other.known):
-            theirs = other.agreed.codec
-            if theirs is not None and any(theirs.matches(item) for item in leg.known):
-                leg, other = other, leg
-        self._tools.tasks.start(self._align(other, leg), "offer a codec in common")
-
-    async def _align(self, leg: Leg, other: Leg) -> None:
-        """
-        Offer a leg the other's codec alone; where it has none but its own, all stays as it was.
-        """
-        audio, session = leg.audio, leg.session
-        if audio is None or session is None:
-            return
-        try:
-            await session.idle()
-            if self.state_of_media == "relay":
-                return
-            audio.answered(await session.offer(
-                lambda: audio.offer_again(onward(other.agreed.send, also=(EVENTS,)))
-            ))
-            self._regard_hold(leg)
-            self._note_media()
-        except (OfferRefused, ProtocolError) as refusal:
-            audio.withdraw()
-            self.log.info("{call_id}: {party} keeps its codec: {why}", call_id=self.id, party=leg.party, why=refusal)
-            if self.bridge is not None and self.bridge.state == "none" and not self._over:
-                self.log.warn("{call_id}: no sound: {reason}", call_id=self.id, reason=self.bridge.reason)
-
-    async def _probe(self, leg: Leg) -> None:
-        try:
-            session = leg.session
-            alive = session is not None and await session.probe(PROBE_PATIENCE)
-        finally:
-            self._probing.discard(leg)
-        if alive:
-            self._probed[leg] = self._tools.core.clock.seconds()
-            return
-        if self._over or leg.state is not LegState.UP:
-            return
-        self.log.warn("{call_id}: media lost from {party}", call_id=self.id, party=leg.party)
-        self._part(27, "media lost")
-        self._end("answered", None, 27, "media lost", "system")
+        if self.joint is not None:
+            self.joint.stop()
+        if self.transfer is not None:
+            self.transfer.stop()
+            self.transfer = None
+        aside, self.aside = self.aside, []
+        for leg in (self.near, self.far, *aside):
+            if leg is not None:
+                leg.hang_up(cause, text)
 
     def _end(self, disposition: Disposition, status: int | None, cause: int, text: str, by: Party) -> None:
         if self._over:
             return
-        self._over = True
         try:
-            if self.bridge is not None:
-                self.bridge.stop()
             now, clock = self._tools.wall(), self._tools.core.clock.seconds()
             self._tools.emit(CallEnded(self.id, now, clock, disposition, status, cause, text, by))
         finally:
-            self._on_over(self)
+            self._close()
+
+    def _close(self) -> None:
+        self._over = True
+        if self._timer is not None:
+            self._tools.core.timer_queue.stop(self._timer)
+        if self.joint is not None:
+            self.joint.stop()
+        self.joint = self.journey = None
+        self._on_over(self)

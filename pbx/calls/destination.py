@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from zope.interface import Attribute, Interface
 
+from pbx.directory.dialplan import Destination, Diversion
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from pbx.directory.dialplan import Destination
     from pbx.media.terminal import Terminal
 
 
@@ -31,20 +32,6 @@ class IDestination(Interface):
         Returns:
             Where the caller goes from here; ``None`` when it is done, so that a caller still there is hung up on.
         """
-
-
-@frozen
-class Diversion:
-    """
-    One step by which a call came to somebody else than it was meant for (RFC 5806).
-
-    Attributes:
-        number: The extension that diverted it.
-        reason: Why: ``always``, ``busy``, ``no answer``, ``unregistered``, ``dnd``, ``transfer`` or ``follow me``.
-    """
-
-    number: str
-    reason: str
 
 
 @frozen

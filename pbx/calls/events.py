@@ -125,9 +125,10 @@ class MediaChanged:
 
     Attributes:
         media_path: How the packets go: as :class:`~pbx.media.bridge.Bridge` says, ``relay`` for one.
-        caller_codec: The codec of the caller's leg.
+        caller_codec: The codec of the leg that looked for another: the caller's, unless that was transferred.
         callee_leg: The leg that was picked up.
         callee_codec: Its codec.
+        caller_leg: The leg that looked for another.
     """
 
     call: str
@@ -136,6 +137,7 @@ class MediaChanged:
     caller_codec: str
     callee_leg: int
     callee_codec: str
+    caller_leg: int = 1
 
 
 @frozen(slots=True)
@@ -160,4 +162,37 @@ class CallEnded:
     by: Party
 
 
-CallEvent = CallBegan | LegBegan | LegRang | LegAnswered | LegEnded | CallAnswered | MediaChanged | CallEnded
+@frozen(slots=True)
+class StepNoted:
+    """
+    Something was decided on the way, such as a forward, or what a caller chose in a menu.
+
+    Attributes:
+        reason: What and why, in words.
+    """
+
+    call: str
+    at: float
+    reason: str
+
+
+@frozen(slots=True)
+class CallsMerged:
+    """
+    A call has become part of another, by a transfer or because it picked the other up; it has no end of its own.
+
+    Attributes:
+        into: The other call's identifier.
+        offset: What is added to the numbers of the legs.
+    """
+
+    call: str
+    at: float
+    into: str
+    offset: int
+
+
+CallEvent = (
+    CallBegan | LegBegan | LegRang | LegAnswered | LegEnded | CallAnswered | MediaChanged | StepNoted | CallsMerged
+    | CallEnded
+)

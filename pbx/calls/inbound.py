@@ -78,10 +78,21 @@ class InboundLeg(Leg):
         if self.invite.offer is not None:
             self.audio.offered(self.invite.offer)
 
+    @property
+    def tags(self) -> tuple[str, frozenset[str]]:
+        """
+        Our tag and the caller's.
+        """
+        if self.session is not None:
+            return super().tags
+        return self.invite.tag, frozenset((self.invite.request.from_tag or "",))
+
     def onward(self) -> list[Format]:
         """
         What the callee is offered for this caller; empty when the caller has no codec at all.
         """
+        if self.state is LegState.UP:
+            return super().onward()
         offered = self.audio.offered_formats if self.audio is not None else None
         # A caller whose codecs we can't convert gets only what the callee has as well.
         convertible = offered is not None and codec_of(choose(offered, DECODABLE)) is not None

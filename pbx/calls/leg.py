@@ -11,9 +11,11 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.calls.events import LegAnswered, LegBegan, LegEnded, LegRang
-from pbx.dialog.user import ISessionUser
+from pbx.dialog.user import ISessionUser, OfferRefused
+from pbx.media.terminal import Terminal
 from pbx.sdp.mapping import DECODABLE, EVENTS, Agreed, answer_to_caller, codec_of, onward
 from pbx.sdp.offer_answer import choose
+from pbx.sip.dtmf_info import key_press_of
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import reason_header
 
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from pbx.calls.audio import LegAudio
     from pbx.calls.events import CallEvent
+    from pbx.calls.outbound import CallerIdentity
+    from pbx.calls.tools import CallTools
     from pbx.dialog.refer import Refer
     from pbx.dialog.session import Session
     from pbx.dialog.user import Ending
@@ -44,7 +48,7 @@ class LegState(enum.Enum):
 
 class ILegOwner(Interface):
     """
-    The call of a leg.
+    Who has a leg: its call, or while it rings an attempt.
     """
 
     def leg_hung_up(leg: Leg, ending: Ending) -> None:  # noqa: N805
@@ -60,6 +64,11 @@ class ILegOwner(Interface):
     def across(leg: Leg) -> Leg | None:  # noqa: N805
         """
         The leg that hears this one, ``None`` while there is none.
+        """
+
+    def leg_referred(leg: Leg, refer: Refer) -> None:  # noqa: N805
+        """
+        A phone asks to have the one it talks to sent elsewhere; ``refer`` is to be accepted or refused.
         """
 
 
@@ -102,6 +111,7 @@ class Leg:
         self.state = LegState.TRYING
         self.audio: LegAudio | None = None
         self.session: Session | None = None
+        self._terminal: Terminal | None = None
         emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id))
 
     # What the call does.
@@ -123,6 +133,7 @@ class Leg:
         if self.state is LegState.ENDED:
             return
         self.state = LegState.ENDED
+        self.quiet()
         quality = self.audio.close() if self.audio is not None else None
         self.emit(LegEnded(self.call, self.wall(), self.number, status, text, quality))
 
@@ -142,6 +153,62 @@ class Leg:
         self.state = LegState.UP
         codec = self.audio.codec if self.audio is not None else ""
         self.emit(LegAnswered(self.call, self.wall(), self.number, codec))
+
+    @property
+    def has_terminal(self) -> bool:
+        """
+        Whether the exchange itself is at the other end now.
+        """
+        return self._terminal is not None
+
+    def terminal(self, tools: CallTools) -> Terminal:
+        """
+        What the phone hears and says while the exchange itself is at the other end, until :meth:`quiet`.
+        """
+        if self._terminal is None:
+            if self.audio is None:
+                raise ValueError("the leg has no audio yet")
+            self._terminal = Terminal(self.audio.session, tools.sounds, clock=tools.core.clock)
+        return self._terminal
+
+    def quiet(self) -> None:
+        """
+        Let nothing of ours be heard any more.
+        """
+        if self._terminal is not None:
+            self._terminal.close()
+            self._terminal = None
+
+    @property
+    def tags(self) -> tuple[str, frozenset[str]]:
+        """
+        Our tag of its dialog, and the phone's; several where an INVITE of ours was forked, none before its response.
+        """
+        dialog = self.session.dialog if self.session is not None else None
+        return ("", frozenset()) if dialog is None else (dialog.local_tag, frozenset((dialog.remote_tag,)))
+
+    async def identify(self, identity: CallerIdentity) -> None:
+        """
+        Show the phone who it talks to now, by UPDATE where it takes that, else by a re-INVITE that changes nothing.
+        """
+        session, audio = self.session, self.audio
+        if session is None or audio is None or self.state is not LegState.UP:
+            return
+        headers = (("P-Asserted-Identity", identity.at(self.flow.sent_by[0])),)
+        if "UPDATE" in session.allow:
+            await session.update(headers)
+            return
+        try:
+            # A phone that takes neither stays with the name it shows.
+            audio.answered(await session.offer(lambda: audio.offer_again(self.agreed.send), headers))
+        except (OfferRefused, ProtocolError):
+            audio.withdraw()
+
+    def onward(self) -> list[Format]:
+        """
+        What another phone is offered for this one.
+        """
+        return onward(self.known or None, also=DECODABLE)
 
     @property
     def expected(self) -> bool:
@@ -223,14 +290,24 @@ class Leg:
 
     def information_received(self, request: Request) -> None:
         """
-        INFO is answered 200, whatever it says.
+        INFO is answered 200, whatever it says; a key that it tells of is pressed.
         """
+        key = key_press_of(request)
+        if key is not None:
+            self.pressed(key.key)
+
+    def pressed(self, digit: str) -> None:
+        """
+        A key was pressed that did not come with the audio: it is heard where the audio goes.
+        """
+        if self._terminal is not None:
+            self._terminal.key(digit)
 
     def refer_received(self, refer: Refer) -> None:
         """
-        No transfer is made.
+        The phone asks to have the other one sent elsewhere (RFC 3515).
         """
-        refer.refuse(603)
+        self.owner.leg_referred(self, refer)
 
     def _taken(self, offered: Sequence[Format]) -> list[Format]:
         """

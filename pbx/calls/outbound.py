@@ -37,6 +37,10 @@ MOST_BYTES = 1300 - 125
 that are added on the way: a Via, of the longest address, and Min-SE after a 422."""
 
 
+MOST_TAGS = 20
+"""Forks behind one phone by whose tags its leg is known."""
+
+
 @frozen
 class CallerIdentity:
     """
@@ -51,6 +55,15 @@ class CallerIdentity:
     number: str
     name: str
     anonymous: bool = False
+
+    def at(self, host: str) -> str:
+        """
+        The identity as a header value that names our host.
+        """
+        if self.anonymous:
+            # RFC 3323 4.1.1.3
+            return '"Anonymous" <sip:anonymous@anonymous.invalid>'
+        return str(NameAddr(self.name, URI("sip", self.number, None, host, None, (), ()), ()))
 
 
 class ICalleeOwner(ILegOwner):
@@ -95,6 +108,8 @@ class OutboundLeg(Leg):
         super().__init__(owner, emit, wall, call, number, binding.aor, binding.flow, new_call_id())
         self._contact_uri = binding.contact
         self._outgoing: OutgoingInvite | None = None
+        self._tag = new_tag()
+        self._tags: set[str] = set()
         self.answered_description: bytes | None = None
 
     def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:
@@ -143,12 +158,8 @@ class OutboundLeg(Leg):
         add = headers.add
         add("Max-Forwards", str(max_forwards))
         host = self.flow.sent_by[0]
-        if caller.anonymous:
-            # RFC 3323 4.1.1.3
-            identity = '"Anonymous" <sip:anonymous@anonymous.invalid>'
-        else:
-            identity = str(NameAddr(caller.name, URI("sip", caller.number, None, host, None, (), ()), ()))
-        add("From", f"{identity};tag={new_tag()}")
+        identity = caller.at(host)
+        add("From", f"{identity};tag={self._tag}")
         add("To", f"<{URI('sip', self.party, None, host, None, (), ())}>")
         add("Call-ID", self.sip_call_id)
         add("CSeq", "1 INVITE")
@@ -160,6 +171,13 @@ class OutboundLeg(Leg):
             add("P-Asserted-Identity", identity)
         add(*SDP)
         return Request("INVITE", self._contact_uri, headers, offer)
+
+    @property
+    def tags(self) -> tuple[str, frozenset[str]]:
+        """
+        Our tag, and those of the phone's responses.
+        """
+        return (self._tag, frozenset(self._tags)) if self.session is None else super().tags
 
     @property
     def takes_keys(self) -> bool:
@@ -184,6 +202,8 @@ class OutboundLeg(Leg):
         """
         A provisional response.
         """
+        if response.to_tag and len(self._tags) < MOST_TAGS:
+            self._tags.add(response.to_tag)
         if self.state is LegState.TRYING:
             self.rang()
         if self.state is LegState.RINGING:

@@ -8,27 +8,26 @@ from datetime import UTC, datetime
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from zope.interface import Interface
 
 from pbx.calls.events import (
     CallAnswered,
     CallBegan,
     CallEnded,
+    CallsMerged,
     LegAnswered,
     LegBegan,
     LegEnded,
     LegRang,
     MediaChanged,
+    StepNoted,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from pbx.calls.events import CallEvent
-
-
-CALLER = 1
-"""The number of the caller's leg."""
 
 
 class IRecords(Interface):
@@ -69,7 +68,10 @@ class Recorder:
         if events is None:
             return
         events.append(event)
-        if isinstance(event, CallEnded):
+        if isinstance(event, CallsMerged):
+            del self._open[event.call]
+            self._open.get(event.into, []).extend(moved(events, event))
+        elif isinstance(event, CallEnded):
             del self._open[event.call]
             self._records.add(partial(record_of, events))
 
@@ -106,8 +108,10 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
             legs[event.leg].update(answered=stamp(event.at), codec=event.codec)
         elif isinstance(event, MediaChanged):
             record.update(media_path=event.media_path, codec=event.callee_codec)
-            legs[CALLER]["codec"] = event.caller_codec
+            legs[event.caller_leg]["codec"] = event.caller_codec
             legs[event.callee_leg]["codec"] = event.callee_codec
+        elif isinstance(event, StepNoted):
+            record["route"].append(event.reason)
         elif isinstance(event, LegEnded):
             quality = event.quality.as_dict() if event.quality is not None else None
             legs[event.leg].update(ended=stamp(event.at), status=event.status, reason=event.reason, quality=quality)
@@ -123,6 +127,26 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
                 record["billable"] = round(event.clock - answered, 3)
     record["legs"] = [legs[number] for number in sorted(legs)]
     return record
+
+
+def moved(events: Iterable[CallEvent], merged: CallsMerged) -> list[CallEvent]:
+    """
+    What a call adds to the events of the one it has become part of: its legs, and the steps that led there.
+    """
+    result: list[CallEvent] = []
+    for event in events:
+        if isinstance(event, LegBegan | LegRang | LegAnswered | LegEnded):
+            result.append(evolve(event, call=merged.into, leg=event.leg + merged.offset))
+        elif isinstance(event, MediaChanged):
+            result.append(evolve(
+                event, call=merged.into, caller_leg=event.caller_leg + merged.offset,
+                callee_leg=event.callee_leg + merged.offset,
+            ))
+        elif isinstance(event, StepNoted):
+            result.append(evolve(event, call=merged.into))
+        elif isinstance(event, CallBegan):
+            result += [StepNoted(merged.into, event.at, reason) for reason in event.reasons]
+    return result
 
 
 def stamp(seconds: float) -> str:

@@ -1,28 +1,34 @@
 """
-Ringing the phones of an extension: all at once, the first to answer has the call.
+Ringing the phones of one extension or of several: the first to answer has the call.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import Factory, define, frozen
+from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
+from pbx.calls.leg import LegState
 from pbx.calls.outbound import ICalleeOwner, OutboundLeg
 from pbx.media.ports import PortsExhausted
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
+    from twisted.internet.defer import Deferred
+
+    from pbx.calls.destination import Branch
     from pbx.calls.leg import Leg
     from pbx.calls.outbound import CallerIdentity
+    from pbx.calls.tools import CallTools
+    from pbx.dialog.refer import Refer
     from pbx.dialog.user import Ending
-    from pbx.dialog.useragent import UserAgentCore
-    from pbx.media.engine import IMediaEngine
+    from pbx.media.terminal import Terminal
     from pbx.registrar.binding import Binding
     from pbx.sdp.audio import Format
     from pbx.sip.message import Response
@@ -74,46 +80,56 @@ class IAttemptUser(Interface):
         """
 
 
+@define(eq=False)
+class Ringing:
+    """
+    A branch that rings.
+
+    Attributes:
+        branch: Whom it rings, and how.
+        legs: Its phones that ring.
+        timer: Until it begins, then until it gives up.
+    """
+
+    branch: Branch
+    legs: set[OutboundLeg] = Factory(set)
+    timer: Entry | None = None
+
+
 @implementer(ICalleeOwner)
 class Attempt:
     """
-    One try to reach an extension at all its phones.
+    One try to reach an extension at all its phones, or several extensions; the first to answer has the caller.
 
     Args:
-        user: The call.
+        user: Who is told what comes of it.
+        tools: What the call is built with.
         make_leg: Makes the leg to a binding.
-        core: The user agent core.
-        engine: Opens the media.
     """
 
     log = Logger()
 
     def __init__(
-        self,
-        user: IAttemptUser,
-        make_leg: Callable[[Attempt, Binding], OutboundLeg],
-        core: UserAgentCore,
-        engine: IMediaEngine,
-        *,
-        srtp_in_clear: bool,
+        self, user: IAttemptUser, tools: CallTools, make_leg: Callable[[Attempt, Binding], OutboundLeg]
     ) -> None:
         self._user = user
+        self._tools = tools
         self._make_leg = make_leg
-        self._core = core
-        self._engine = engine
-        self._srtp_in_clear = srtp_in_clear
-        self._legs: list[OutboundLeg] = []
+        self._queue = tools.core.timer_queue
+        self._legs: dict[OutboundLeg, Ringing] = {}
+        self._asked: dict[OutboundLeg, Deferred[None]] = {}
         self._failures: list[Failure] = []
         self._timer: Entry | None = None
         self._bindings: dict[OutboundLeg, Binding] = {}
         self._secured: set[str] = set()
+        self._waiting: dict[str, Ringing] = {}
         self._over = False
         self._starting = False
         self._offer: tuple[CallerIdentity, Sequence[Format], int] | None = None
 
     def start(
         self,
-        bindings: Sequence[Binding],
+        branches: Sequence[Branch],
         caller: CallerIdentity,
         formats: Sequence[Format],
         max_forwards: int,
@@ -123,7 +139,7 @@ class Attempt:
         Ring.
 
         Args:
-            bindings: The phones, at least one.
+            branches: Whom.
             caller: Who is calling.
             formats: What they are offered.
             max_forwards: For the INVITEs.
@@ -132,11 +148,16 @@ class Attempt:
         self._offer = (caller, formats, max_forwards)
         # One that can't be rung is no reason to give up before the last has been tried.
         self._starting = True
-        for binding in bindings:
-            self._ring(binding, "RTP/AVP")
+        for place, branch in enumerate(branches):
+            ringing = Ringing(branch)
+            if branch.after > 0:
+                self._waiting[f"begin {place}"] = ringing
+                ringing.timer = self._queue.start(branch.after, self, f"begin {place}")
+            else:
+                self._begin(ringing)
         self._starting = False
-        if self._legs:
-            self._timer = self._core.timer_queue.start(timeout, self, "no answer")
+        if self._legs or self._waiting:
+            self._timer = self._queue.start(timeout, self, "no answer")
         else:
             self._give_up()
 
@@ -145,15 +166,14 @@ class Attempt:
         Stop ringing: the caller has gone, or the call was ended from outside.
         """
         self._finish()
-        for leg in self._take_legs():
-            leg.cancel(status, text)
+        self._drop(status, text)
 
     @property
     def ringing(self) -> list[OutboundLeg]:
         """
-        The legs that have neither answered nor ended.
+        The legs that have neither answered nor ended, and those that are asked whether they take the call.
         """
-        return self._legs
+        return [*self._legs, *self._asked]
 
     # ICalleeOwner
 
@@ -161,21 +181,24 @@ class Attempt:
         """
         Pass it on; what a phone plays is heard only when it rings alone.
         """
-        self._user.attempt_rang(leg, response, sdp if len(self._legs) == 1 else None)
+        alone = len(self._legs) == 1 and not self._waiting and not self._asked
+        ringing = self._legs.get(leg)
+        alone = alone and (ringing is None or ringing.branch.confirm is None)
+        self._user.attempt_rang(leg, response, sdp if alone else None)
 
     def leg_answered(self, leg: OutboundLeg) -> None:
         """
-        The first has it, the others stop ringing.
+        The first has it, the others stop ringing; one that is to confirm is asked first, and they go on.
         """
-        if self._over:
+        ringing = self._legs.pop(leg, None)
+        if self._over or ringing is None:
             leg.hang_up(26, ELSEWHERE)
             return
-        self._finish()
-        self._legs.remove(leg)
-        for other in self._take_legs():
-            # RFC 3326 2: phones that know it do not show a missed call.
-            other.cancel(200, ELSEWHERE)
-        self._user.attempt_answered(leg)
+        ringing.legs.discard(leg)
+        if ringing.branch.confirm is not None:
+            self._ask(leg, ringing.branch.confirm)
+        else:
+            self._won(leg)
 
     def leg_failed(self, leg: OutboundLeg, status: int, text: str, response: Response | None) -> None:
         """
@@ -183,13 +206,14 @@ class Attempt:
         """
         if self._over:
             return
-        self._legs.remove(leg)
+        ringing = self._legs.pop(leg)
+        ringing.legs.discard(leg)
         binding = self._bindings.pop(leg)
         if status == 488 and leg.takes_keys and binding.contact not in self._secured:
             # A phone that insists on SRTP refuses RTP/AVP even with keys in it (RFC 4568 has no way to offer both).
             self._secured.add(binding.contact)
-            self._ring(binding, "RTP/SAVP")
-            if self._legs:
+            self._ring(ringing, binding, "RTP/SAVP")
+            if ringing.legs:
                 return
         if response is None and status in (408, 503):
             self.log.info(
@@ -200,19 +224,24 @@ class Attempt:
         else:
             self._failures.append(Failure(status, cause_of_status(status), text))
         if status in GLOBAL:
-            for other in self._take_legs():
-                other.cancel(status, text)
-        if not self._legs and not self._starting:
-            self._give_up()
+            # It speaks for the person, whose other phones ring in the same branch.
+            for other in list(ringing.legs):
+                self._silence(other, status, text)
+        self._perhaps_give_up()
 
     def leg_hung_up(self, leg: Leg, ending: Ending) -> None:
         """
-        A leg that belongs to us is not up; the call takes it over before.
+        One that was asked whether it takes the call has gone without saying so.
         """
+        asked = self._asked.pop(leg, None) if isinstance(leg, OutboundLeg) else None
+        if asked is not None:
+            asked.cancel()
+            self._failures.append(Failure(480, 19, "No answer"))
+            self._perhaps_give_up()
 
     def leg_changed(self, leg: Leg) -> None:
         """
-        Likewise.
+        Nobody hears it yet.
         """
 
     def across(self, leg: Leg) -> Leg | None:
@@ -221,37 +250,118 @@ class Attempt:
         """
         return None
 
+    def leg_referred(self, leg: Leg, refer: Refer) -> None:
+        """
+        Nobody is there to be sent elsewhere.
+        """
+        refer.refuse(403)
+
     # From the timer queue.
 
     def timer_fired(self, name: str) -> None:
         """
-        Nobody came.
+        A branch begins or has rung long enough, or nobody came at all.
         """
-        self._timer = None
-        for leg in self._take_legs():
-            leg.cancel(480, "No answer")
-        self._give_up(Failure(480, 19, "No answer"))
+        if name == "no answer":
+            self._timer = None
+            self._failures.append(Failure(480, 19, "No answer"))
+            self._drop(480, "No answer")
+            self._give_up(Failure(480, 19, "No answer"))
+            return
+        ringing = self._waiting.pop(name)
+        ringing.timer = None
+        if name.startswith("begin"):
+            self._begin(ringing)
+        else:
+            self._failures.append(Failure(480, 19, "No answer"))
+            for leg in list(ringing.legs):
+                self._silence(leg, 480, "No answer")
+        self._perhaps_give_up()
 
     # Inside.
 
-    def _ring(self, binding: Binding, profile: str) -> None:
+    def _begin(self, ringing: Ringing) -> None:
+        bindings = self._tools.location.bindings(ringing.branch.number)
+        if not bindings:
+            self._failures.append(Failure(480, 20, "Not registered"))
+            return
+        for binding in bindings:
+            self._ring(ringing, binding, "RTP/AVP")
+        if ringing.branch.lasting is not None and ringing.legs:
+            name = f"lasting {id(ringing)}"
+            self._waiting[name] = ringing
+            ringing.timer = self._queue.start(ringing.branch.lasting, self, name)
+
+    def _ring(self, ringing: Ringing, binding: Binding, profile: str) -> None:
         if self._offer is None:
             raise ValueError("start() comes first")
         leg = self._make_leg(self, binding)
         try:
-            leg.open(self._engine, srtp_in_clear=self._srtp_in_clear)
+            leg.open(self._tools.engine, srtp_in_clear=self._tools.settings.srtp_in_clear)
         except PortsExhausted:
             leg.over(503, "No media port free")
             self._failures.append(Failure(503, 34, "No media port free"))
             return
-        self._legs.append(leg)
+        self._legs[leg] = ringing
+        ringing.legs.add(leg)
         self._bindings[leg] = binding
         caller, formats, max_forwards = self._offer
         try:
-            leg.invite(self._core, caller, formats, max_forwards, profile)
+            leg.invite(self._tools.core, caller, formats, max_forwards, profile)
         except (ProtocolError, ValueError) as error:
             self.log.error("{call_id}: {party} can't be rung: {error}", call_id=leg.call, party=leg.party, error=error)
             leg.failed(500, "Server Internal Error", None)
+
+    def _ask(self, leg: OutboundLeg, confirm: Callable[[Terminal], Awaitable[bool]]) -> None:
+        async def ask() -> None:
+            taken = False
+            try:
+                taken = await confirm(leg.terminal(self._tools))
+            except CancelledError:
+                # It has hung up, or the call went elsewhere meanwhile: that is seen to already.
+                if leg in self._asked:
+                    raise
+                return
+            finally:
+                leg.quiet()
+                self._asked.pop(leg, None)
+                if taken:
+                    self._won(leg)
+                elif leg.state is LegState.UP:
+                    leg.hang_up(21, "Declined")
+                    self._failures.append(Failure(603, 21, "Declined"))
+                    self._perhaps_give_up()
+
+        asked = self._tools.tasks.start(ask(), "ask whether a call is taken")
+        if not asked.called:
+            self._asked[leg] = asked
+
+    def _won(self, leg: OutboundLeg) -> None:
+        self._finish()
+        self._bindings.pop(leg, None)
+        # RFC 3326 2: phones that know it do not show a missed call.
+        self._drop(200, ELSEWHERE)
+        self._user.attempt_answered(leg)
+
+    def _silence(self, leg: OutboundLeg, status: int, text: str) -> None:
+        ringing = self._legs.pop(leg, None)
+        if ringing is not None:
+            ringing.legs.discard(leg)
+            self._bindings.pop(leg, None)
+            leg.cancel(status, text)
+
+    def _drop(self, status: int, text: str) -> None:
+        for leg in list(self._legs):
+            self._silence(leg, status, text)
+        asked, self._asked = self._asked, {}
+        for leg, asking in asked.items():
+            asking.cancel()
+            leg.hang_up(26 if status == 200 else 16, text)
+
+    def _perhaps_give_up(self) -> None:
+        begun = not any(name.startswith("begin") for name in self._waiting)
+        if not self._legs and not self._asked and not self._starting and begun:
+            self._give_up()
 
     def _give_up(self, failure: Failure | None = None) -> None:
         if self._over:
@@ -261,14 +371,11 @@ class Attempt:
 
     def _finish(self) -> None:
         self._over = True
-        if self._timer is not None:
-            self._core.timer_queue.stop(self._timer)
-            self._timer = None
-
-    def _take_legs(self) -> list[OutboundLeg]:
-        legs, self._legs = self._legs, []
-        self._bindings.clear()
-        return legs
+        for timer in (self._timer, *(ringing.timer for ringing in self._waiting.values())):
+            if timer is not None:
+                self._queue.stop(timer)
+        self._timer = None
+        self._waiting.clear()
 
 
 def best(failures: Sequence[Failure]) -> Failure:

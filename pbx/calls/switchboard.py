@@ -10,19 +10,23 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pbx.calls.call import RETRY_AFTER, Call, CallSettings, CallTools
+from pbx.calls import transfer
+from pbx.calls.call import RETRY_AFTER, Call
 from pbx.calls.events import CallBegan
-from pbx.calls.leg import Leg
+from pbx.calls.leg import Leg, LegState
 from pbx.calls.loops import LoopWatch
 from pbx.calls.outbound import CallerIdentity
-from pbx.calls.record import stamp
+from pbx.calls.replaces import leg_replaced, take_place
+from pbx.calls.router import Router
+from pbx.calls.shown import shown
+from pbx.calls.tools import CallSettings, CallTools, Features
 from pbx.dialog.incoming import IncomingInvite
 from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
-from pbx.directory.dialplan import RouteRequest, Situation, decide
-from pbx.media.ports import PortsExhausted
+from pbx.directory.dialplan import Decision, Destination, RouteRequest
 from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
+from pbx.sip.replaces import Replaces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,6 +78,7 @@ class Switchboard:
         tasks: Tasks,
         wall: Callable[[], float],
         settings: CallSettings,
+        features: Features | None = None,
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.began = 0
@@ -89,7 +94,12 @@ class Switchboard:
         self._told: dict[str, float] = {}
         self._watch: IDelayedCall | None = None
         self._stopped = False
-        self._tools = CallTools(core, engine, tasks, wall, self._emit, settings)
+        features = features or Features()
+        router = Router(directory, location, settings.no_answer_timeout, features)
+        self._tools = CallTools(
+            core, engine, tasks, wall, self._emit, settings, router, location, self.calls, features.sounds,
+            features.music, features.places,
+        )
         core.owner = self
 
     def start(self) -> None:
@@ -129,7 +139,56 @@ class Switchboard:
         """
         The live calls as the API shows them.
         """
-        return [self._shown(call) for call in self.calls.values()]
+        return [shown(call) for call in self.calls.values()]
+
+    def transfer(self, call_id: str, by: str, to: str) -> bool:
+        """
+        Send whoever an extension talks to elsewhere.
+
+        Args:
+            call_id: The call.
+            by: The number of the extension that gives the other away.
+            to: Where: a number as that extension would dial it.
+
+        Returns:
+            Whether it has such a call, with somebody to talk to.
+        """
+        found = self._talking(call_id, by)
+        if found is None:
+            return False
+        transfer.blind(self._tools, *found, to, None)
+        return True
+
+    def transfer_to_voicemail(self, call_id: str, by: str, mailbox: str) -> bool:
+        """
+        Send whoever an extension talks to to a mailbox, without ringing anybody.
+
+        Args:
+            call_id: The call.
+            by: The number of the extension that gives the other away.
+            mailbox: The mailbox.
+
+        Returns:
+            Whether it has such a call, with somebody to talk to.
+        """
+        found = self._talking(call_id, by)
+        if found is None:
+            return False
+        transfer.straight(self._tools, *found, Destination("voicemail", mailbox))
+        return True
+
+    def join(self, call_id: str, other_id: str, by: str) -> bool:
+        """
+        Let the parties of two calls of one extension talk to each other.
+
+        Returns:
+            Whether both calls are that extension's, with somebody to talk to in each.
+        """
+        one, other = self._talking(call_id, by), self._talking(other_id, by)
+        if one is None or other is None or call_id == other_id:
+            return False
+        transfer.attended(self._tools, *one, *other, None)
+        return True
 
     # IUserAgentOwner
 
@@ -207,8 +266,12 @@ class Switchboard:
             raise ProtocolError(482, "Loop Detected")
         caller = self._identity(request, extension)
         invite = IncomingInvite(self._core, transaction, request, number or extension.number)
-        reachable = {number: len(self._location.bindings(number))}
-        decision = decide(RouteRequest(extension.number, number), Situation(self._directory, reachable))
+        replaces = None
+        if "Replaces" in request.headers:
+            replaces = Replaces.parse(request.headers.get("Replaces") or "")
+            decision = Decision(Destination("replace"), ("it takes the place of a phone in another call",))
+        else:
+            decision = self._tools.router.route(RouteRequest(extension.number, number, anonymous=caller.anonymous))
         self.began += 1
         call_id = secrets.token_hex(16)
         self._emit(
@@ -221,11 +284,6 @@ class Switchboard:
             self._tools, call_id, caller, number, transaction.flow, invite, self._over
         )
         self.log.info("{call_id}: {caller} calls {number}", call_id=call_id, caller=extension.number, number=number)
-        destination = decision.destination
-        callee = self._directory.extension(destination.target)
-        if destination.kind == "refuse" or callee is None:
-            call.refuse(destination.status, destination.cause, destination.text)
-            return
         if len(self.calls) > self._settings.max_calls:
             if self._is_news("too many calls"):
                 self.log.error(
@@ -235,12 +293,28 @@ class Switchboard:
                 )
             call.refuse(503, 42, "Too many calls")
             return
+        if replaces is None:
+            call.begin(decision)
+        else:
+            self._replace(call, replaces)
+
+    def _replace(self, call: Call, replaces: Replaces) -> None:
+        found = leg_replaced([other for other in self.calls.values() if other is not call], replaces)
+        if found is None:
+            # RFC 3891 3
+            call.refuse(481, cause_of_status(481), "Call/Transaction Does Not Exist")
+            return
         try:
-            call.ring(callee, self._location.bindings(callee.number))
-        except PortsExhausted:
-            call.refuse(503, 34, "No media port free")
+            take_place(self._tools, *found, call, replaces)
         except ProtocolError as error:
             call.refuse(error.status, cause_of_status(error.status), error.reason)
+
+    def _talking(self, call_id: str, number: str) -> tuple[Call, Leg] | None:
+        call = self.calls.get(call_id)
+        for leg in call.legs if call is not None else ():
+            if call is not None and leg.party == number and leg.state is LegState.UP and call.across(leg) is not None:
+                return call, leg
+        return None
 
     def _identity(self, request: Request, extension: Extension) -> CallerIdentity:
         """
@@ -281,30 +355,6 @@ class Switchboard:
         now = self._core.clock.seconds()
         for call in list(self.calls.values()):
             call.look(now)
-
-    def _shown(self, call: Call) -> dict[str, Any]:
-        legs = []
-        for leg in call.legs:
-            if leg.audio is not None:
-                quality = leg.audio.closed or leg.audio.session.quality()
-                legs.append({
-                    "party": leg.party, "state": leg.state.value, "codec": leg.audio.codec,
-                    "address": leg.flow.name, "on_hold": leg.audio.held_by_peer, "quality": quality.as_dict(),
-                })
-        ratings = [leg["quality"]["mos"] for leg in legs if leg["quality"]["mos"] is not None]  # type: ignore[index]
-        return {
-            "id": call.id,
-            "caller": call.caller.number,
-            "caller_name": call.caller.name,
-            "callee": call.number,
-            "state": call.state,
-            "since": stamp(call.began),
-            "answered": None if call.answered is None else stamp(call.answered),
-            "media_path": None if call.bridge is None else call.bridge.state,
-            "media_reason": None if call.bridge is None else call.bridge.reason,
-            "mos": min(ratings) if ratings else None,
-            "legs": legs,
-        }
 
 
 def _party(usage: Session | Subscription) -> str | None:

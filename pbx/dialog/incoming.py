@@ -51,6 +51,7 @@ class IncomingInvite:
     Attributes:
         request: The INVITE.
         offer: The offer that it carries, ``None`` for a late offer.
+        tag: Our tag.
         session: The dialog's usage, from the first response with our tag on.
 
     Raises:
@@ -69,7 +70,7 @@ class IncomingInvite:
         self._core = core
         self._transaction = transaction
         self._user: IIncomingUser | None = None
-        self._tag = transaction.tag = new_tag()
+        self.tag = transaction.tag = new_tag()
         self._contact = contact_of(transaction.flow, contact_user)
         self._final = False
         self._answered = False
@@ -79,7 +80,7 @@ class IncomingInvite:
             self._reliable = ReliableProvisionals(
                 core.timer_queue, core.timers, transaction.respond, self._prack_missing
             )
-        self._dialog = Dialog.of_server(request, self._tag, transaction.flow, self._contact)
+        self._dialog = Dialog.of_server(request, self.tag, transaction.flow, self._contact)
         self.session: Session | None = None
         core.invites[transaction] = self
         # What it calls with may still be on its way through us.
@@ -303,7 +304,7 @@ class IncomingInvite:
     def _response(
         self, status: int, headers: Iterable[tuple[str, str]], sdp: bytes | None, reason: str | None = None
     ) -> Response:
-        response = response_to(self.request, status, reason, self._tag)
+        response = response_to(self.request, status, reason, self.tag)
         add = response.headers.add
         if status < 300:
             add("Contact", self._contact)

@@ -112,7 +112,7 @@ class Session:
             exchange.abandon()
         self._wake()
 
-    async def offer(self, make: Callable[[], bytes]) -> bytes:
+    async def offer(self, make: Callable[[], bytes], more: Iterable[tuple[str, str]] = ()) -> bytes:
         """
         Make the peer a new offer by re-INVITE, again after a glare (RFC 3261 14.1).
 
@@ -120,6 +120,7 @@ class Session:
 
         Args:
             make: Makes the offer, anew for each try: between two tries it may have become another.
+            more: Further header fields.
 
         Returns:
             The peer's answer to the last one made.
@@ -135,7 +136,7 @@ class Session:
         for _ in range(MOST_GLARES):
             sdp = make()
             ours = self.timer.ours or self.timer.agreement is None
-            headers = (SDP, ("Allow", ALLOW), *self._refresher.headers(ours=ours))
+            headers = (SDP, ("Allow", ALLOW), *self._refresher.headers(ours=ours), *more)
             response = await self.exchange("INVITE", headers, sdp)
             if self.state is not State.UP:
                 raise OfferRefused(481)

@@ -9,6 +9,7 @@ from typing import Any
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.calls.tools import Features
 from pbx.sip.message import Request, Response
 from tests.calls.exchange import MemoryExchange
 from tests.calls.phone import Phone
@@ -57,6 +58,20 @@ class ExchangeCase(SynchronousTestCase):
         self.network.advance(0.1)
         self.assertEqual(self.network.clock.getDelayedCalls(), [])
         globalLogPublisher.removeObserver(self._logged)
+
+    def codes(self, codes: dict[str, str]) -> None:
+        """
+        Let star codes be dialled.
+        """
+        self.features(star_codes=codes)
+
+    def features(self, **given: Any) -> None:
+        """
+        Start anew, with what callers can be sent to.
+        """
+        self.exchange.stop()
+        self.network.advance(0.1)
+        self.start(**{**self.options, "features": Features(**given)})
 
     def assert_nothing_left(self) -> None:
         """

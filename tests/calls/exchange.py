@@ -10,9 +10,9 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
-from pbx.calls.call import CallSettings
 from pbx.calls.record import IRecords, Recorder
 from pbx.calls.switchboard import Switchboard
+from pbx.calls.tools import CallSettings, Features
 from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
@@ -91,6 +91,7 @@ class MemoryExchange:
         authenticator: AuthenticatorSettings | None = None,
         agent: UserAgentSettings | None = None,
         transport: TransportSettings | None = None,
+        features: Features | None = None,
         address: str = ADDRESS,
         extensions: tuple[str, ...] = tuple(f"100{n}" for n in range(1, 10)),
     ) -> None:
@@ -125,7 +126,7 @@ class MemoryExchange:
         self.registrar = Registrar(reactor, self.location, registrar or RegistrarSettings())
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
-            self.wall, calls or CallSettings(),
+            self.wall, calls or CallSettings(), features,
         )
         self.recorder = Recorder(self.kept)
         self.switchboard.on_event(self.recorder.event)

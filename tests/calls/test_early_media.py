@@ -4,7 +4,7 @@ What a caller hears before the answer, and provisional responses that are acknow
 
 from __future__ import annotations
 
-from pbx.calls.call import CallSettings
+from pbx.calls.tools import CallSettings
 from pbx.sip.message import Request, Response
 from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.phone import PCMA, PCMU, Phone

@@ -8,12 +8,15 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyClass
 
 from pbx.calls.call import Call
+from pbx.calls.destination import IVisit
 from pbx.calls.inbound import ICallerOwner, InboundLeg
+from pbx.calls.journey import ITraveller, Journey
 from pbx.calls.leg import ILegOwner, Leg
 from pbx.calls.outbound import ICalleeOwner, OutboundLeg
 from pbx.calls.record import IRecords
 from pbx.calls.routing import Attempt, IAttemptUser
 from pbx.calls.switchboard import Switchboard
+from pbx.calls.visit import Visit
 from pbx.dialog.exchange import Bye, Exchange
 from pbx.dialog.incoming import IIncomingUser
 from pbx.dialog.outgoing import IOutgoingUser, OutgoingInvite
@@ -24,7 +27,8 @@ from pbx.transaction.user import IClientUser, ITransactionUser
 from tests.calls.exchange import Kept
 
 PROVIDED = (
-    (ICallerOwner, Call), (ICalleeOwner, Call), (IAttemptUser, Call), (ILegOwner, Call), (ICalleeOwner, Attempt),
+    (ICallerOwner, Call), (ICalleeOwner, Call), (ITraveller, Call), (IAttemptUser, Journey), (ILegOwner, Call),
+    (ICalleeOwner, Attempt), (IVisit, Visit),
     (ISessionUser, Leg), (IIncomingUser, InboundLeg), (IOutgoingUser, OutboundLeg), (IUserAgentOwner, Switchboard),
     (IClientUser, OutgoingInvite), (IClientUser, Exchange), (IClientUser, Bye), (IClientUser, Unheeded),
     (ITransactionUser, UserAgentCore), (IRecords, Kept), (IBindingStore, Kept),

@@ -228,7 +228,7 @@ class LateOfferTests(ReofferCase):
         first = self.bert.requests("INVITE")[1]
         self.bert.reply(first, 491)
         (call,) = self.exchange.switchboard.calls.values()
-        call.outbound.session._refresher.due()
+        call.far.session._refresher.due()
         self.network.advance(0.01)
         refresh = self.bert.requests("INVITE")[2]
         self.assertEqual(refresh.body, talk.rung.body)

@@ -9,7 +9,7 @@ import re
 
 from pylibsrtp import Policy, Session
 
-from pbx.calls.call import CallSettings
+from pbx.calls.tools import CallSettings
 from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.phone import PCMU, Phone
 

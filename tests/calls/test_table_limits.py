@@ -7,7 +7,7 @@ from __future__ import annotations
 import errno
 from unittest.mock import patch
 
-from pbx.calls.call import CallSettings
+from pbx.calls.tools import CallSettings
 from pbx.media.settings import MediaSettings
 from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.exchange import ADDRESS
@@ -116,7 +116,7 @@ def our_own_mistake(case: ExchangeCase) -> int | None:
     An error in the exchange itself: 500, a traceback in the log, and a record that says the same; nothing stays behind.
     """
     anna, bert = case.pair()
-    with patch("pbx.calls.call.Attempt.start", side_effect=RuntimeError("a mistake")):
+    with patch("pbx.calls.journey.Attempt.start", side_effect=RuntimeError("a mistake")):
         invite = anna.call("1002")
     case.assertEqual(len(case.flushLoggedErrors(RuntimeError)), 1)
     case.assertEqual(bert.received, [])

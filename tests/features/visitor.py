@@ -12,9 +12,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from zope.interface import implementer
 
-from pbx.calls.destination import Branch, Diversion, IVisit, Rung
+from pbx.calls.destination import Branch, IVisit, Rung
 from pbx.calls.outbound import CallerIdentity
-from pbx.directory.dialplan import Destination
+from pbx.directory.dialplan import Destination, Diversion
 from pbx.media.terminal import Recording
 
 

@@ -1,0 +1,401 @@
+"""
+The way of one party to whoever it wants to speak to: phones that ring, places it is sent to, forwards in between.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from attrs import evolve
+from twisted.logger import Logger
+from zope.interface import Interface, implementer
+
+from pbx.calls.inbound import InboundLeg
+from pbx.calls.joint import Joint
+from pbx.calls.leg import LegState
+from pbx.calls.outbound import OutboundLeg
+from pbx.calls.pickup import find_ringing, pick_up
+from pbx.calls.routing import Attempt, Failure, IAttemptUser
+from pbx.calls.visit import Visit
+from pbx.media.ports import PortsExhausted
+from pbx.sip.address import NameAddr
+from pbx.sip.message import ProtocolError
+from pbx.sip.reasons import cause_of_status
+from pbx.sip.uri import URI
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pbx.calls.call import Call
+    from pbx.calls.destination import Branch
+    from pbx.calls.leg import Leg
+    from pbx.calls.outbound import CallerIdentity
+    from pbx.calls.tools import CallTools
+    from pbx.directory.dialplan import Decision, Destination, Diversion, RouteRequest
+    from pbx.registrar.binding import Binding
+    from pbx.sdp.mapping import Agreed
+    from pbx.sip.message import Response
+
+RINGBACK = "tone:ringback"
+"""What somebody hears who is up already while a phone rings for it."""
+
+Sound: TypeAlias = Literal["ringback", "music, then ringback", "music"]
+"""What somebody who is up hears until another is found: from when it rings, or from the beginning."""
+
+
+class ITraveller(Interface):
+    """
+    The call that a journey is made in.
+    """
+
+    def found(leg: Leg, joint: Joint | None) -> None:  # noqa: N805
+        """
+        Somebody was picked up, whose leg is up; perhaps both hear each other already.
+        """
+
+    def rang() -> None:
+        """
+        A phone rings.
+        """
+
+    def arrived() -> None:
+        """
+        A place has taken the party in.
+        """
+
+    def not_found(failure: Failure, *, by_place: bool) -> None:  # noqa: N805
+        """
+        It leads nowhere any more; ``by_place`` when a place has ended it.
+        """
+
+
+@implementer(IAttemptUser)
+class Journey:
+    """
+    One party on its way, until somebody was found or nobody can be.
+
+    Args:
+        tools: What the call is built with.
+        call: Whose journey it is, an :class:`ITraveller`.
+        leg: The party's leg: unanswered, or up already.
+        caller: Who whoever is rung sees calling.
+        request: What it wants.
+        hops: The Max-Forwards of what is sent for it.
+        sound: What it hears meanwhile, when it is up.
+
+    Attributes:
+        diversions: The steps by which it came to where it is.
+        language: Of prompts.
+    """
+
+    log = Logger()
+
+    def __init__(
+        self, tools: CallTools, call: Call, leg: Leg, caller: CallerIdentity, request: RouteRequest, hops: int = 69,
+        sound: Sound = "ringback",
+    ) -> None:
+        self.tools = tools
+        self.call = call
+        self.leg = leg
+        self.caller = caller
+        self.diversions: tuple[Diversion, ...] = request.diversions
+        self.language = "en"
+        self._request = request
+        self._hops = hops
+        self._attempt: Attempt | None = None
+        self._visit: Visit | None = None
+        self._joint: Joint | None = None
+        self._target: str = ""
+        self._ended = False
+        self._sound = sound
+        self._sounding = False
+        self._music: Any = None
+        self.headers: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def ringing(self) -> list[OutboundLeg]:
+        """
+        The legs of the phones that ring.
+        """
+        return self._attempt.ringing if self._attempt is not None else []
+
+    @property
+    def target(self) -> str:
+        """
+        The extension that rings, nothing while it is a place or none.
+        """
+        return self._target
+
+    @property
+    def place(self) -> str | None:
+        """
+        Where the party is, ``None`` while it is nowhere.
+        """
+        return self._visit.kind if self._visit is not None else None
+
+    def go(self, decision: Decision) -> None:
+        """
+        Follow a decision of the dialplan.
+
+        Raises:
+            PortsExhausted: No port is free for the party.
+            ProtocolError: Its offer can't be served.
+        """
+        destination = decision.destination
+        self.diversions = decision.diversions
+        self._request = evolve(self._request, diversions=decision.diversions, on_behalf=decision.on_behalf)
+        self._target = ""
+        if destination.kind == "refuse":
+            self.end(destination.status, destination.cause, destination.text)
+        elif destination.kind == "hangup":
+            self.end(480, 16, "Normal call clearing", by_place=True)
+        elif destination.kind == "pickup":
+            self._pick_up(destination.target)
+        elif destination.kind == "extension":
+            self._ring_extension(destination.target)
+        else:
+            self._send_to(destination)
+
+    def go_on(self, destination: Destination) -> None:
+        """
+        A place sends the party on.
+        """
+        self._visit = None
+        try:
+            self._decide(self.tools.router.resolve(destination, evolve(self._request, number=destination.target)))
+        except ProtocolError as error:
+            self.end(error.status, cause_of_status(error.status), error.reason)
+
+    def stop(self, status: int, text: str) -> None:
+        """
+        End it: the party has gone, or the call was ended from outside.
+        """
+        self._ended = True
+        self._stop_music()
+        self._leave()
+        if self._attempt is not None:
+            self._attempt.cancel(status, text)
+            self._attempt = None
+        self._part()
+
+    def end(self, status: int, cause: int, text: str, *, by_place: bool = False) -> None:
+        """
+        It leads nowhere any more.
+        """
+        if not self._ended:
+            self._ended = True
+            by_place = by_place or self._visit is not None
+            try:
+                self._stop_music()
+                self._leave()
+                self._part()
+            finally:
+                self.call.not_found(Failure(status, cause, text), by_place=by_place)
+
+    def described(self) -> None:
+        """
+        The party's formats are there, or are others.
+        """
+        if self._visit is not None:
+            self._visit.described()
+
+    def carry(self, leg: Leg, call: Call, caller: CallerIdentity) -> None:
+        """
+        Go on for another party, in another call: who transfers while a phone still rings.
+        """
+        self.leg, self.call, self.caller = leg, call, caller
+        self._part()
+        self._sounding = False
+        if self.ringing:
+            self._alert()
+
+    # For a visit.
+
+    def answer(self, ours: Agreed) -> None:
+        """
+        Answer the party, if that has not been done yet.
+        """
+        if self.leg.state is not LegState.UP and isinstance(self.leg, InboundLeg):
+            self.leg.answer(ours, self.headers)
+        self.call.arrived()
+
+    def early(self, ours: Agreed) -> bool:
+        """
+        Let an unanswered party hear us; tell whether it does.
+        """
+        leg = self.leg
+        if isinstance(leg, InboundLeg) and leg.state is not LegState.UP:
+            return leg.invite.offer is not None and leg.early_media(183, ours, self.headers)
+        return True
+
+    def ring(self, branches: Sequence[Branch], timeout: float) -> None:
+        """
+        Ring extensions.
+        """
+        directory = self.tools.router.directory
+        willing = [b for b in branches if (e := directory.extension(b.number)) is not None and not e.handling.dnd]
+        self._try(willing, timeout)
+
+    # IAttemptUser
+
+    def attempt_rang(self, leg: OutboundLeg, response: Response, sdp: bytes | None) -> None:
+        """
+        Let the party know, and hear what there is to hear.
+        """
+        self.call.rang()
+        near = self.leg
+        if near.state is LegState.UP:
+            self._alert()
+            return
+        if not isinstance(near, InboundLeg):
+            return
+        if sdp is not None and near.invite.offer is not None and leg.audio is not None:
+            try:
+                leg.early_answer(sdp)
+            except ProtocolError as error:
+                self.log.info("{call_id}: early media of no use: {reason}", call_id=self.call.id, reason=error.reason)
+            else:
+                formats = leg.audio.formats
+                if formats is not None and near.early_media(response.status, formats, self.headers):
+                    self._join(leg)
+                    return
+        if response.status in (180, 181, 182, 183):
+            near.ring(self.headers)
+
+    def attempt_answered(self, leg: OutboundLeg) -> None:
+        """
+        Somebody was found.
+        """
+        self._attempt = None
+        self._ended = True
+        visit, self._visit = self._visit, None
+        joint, self._joint = self._joint, None
+        if joint is not None and joint.far is not leg:
+            joint.stop()
+            joint = None
+        self._stop_music()
+        self.leg.quiet()
+        self.call.found(leg, joint)
+        if visit is not None:
+            visit.answered(leg.party)
+
+    def attempt_failed(self, failure: Failure) -> None:
+        """
+        See what follows.
+        """
+        self._attempt = None
+        if self._visit is not None:
+            self._hush()
+            self._visit.failed(failure)
+            return
+        decision = self.tools.router.after(self._target, failure, self._request) if self._target else None
+        if decision is None or decision.destination.kind == "refuse":
+            status, cause, text = failure.status, failure.cause, failure.text
+            if decision is not None:
+                status, cause, text = (
+                    decision.destination.status, decision.destination.cause, decision.destination.text,
+                )
+            self.end(status, cause, text)
+            return
+        self._part()
+        try:
+            self._decide(decision)
+        except ProtocolError as error:
+            self.end(error.status, cause_of_status(error.status), error.reason)
+
+    # Inside.
+
+    def _decide(self, decision: Decision) -> None:
+        for reason in decision.reasons:
+            self.call.note(reason)
+        try:
+            self.go(decision)
+        except PortsExhausted:
+            self.end(503, 34, "No media port free")
+
+    def _ring_extension(self, number: str) -> None:
+        extension = self.tools.router.directory.extension(number)
+        if extension is None:
+            self.end(404, 1, "Unallocated number")
+            return
+        self._open()
+        self._target = number
+        identity = NameAddr(extension.name, URI("sip", number, None, self.leg.flow.sent_by[0], None, (), ()), ())
+        # RFC 3325 9.1: the caller's phone shows who it talks to.
+        self.headers = (("P-Asserted-Identity", str(identity)),)
+        branches, timeout = self.tools.router.branches(extension, self.caller)
+        if self.leg.state is LegState.UP and self._sound != "ringback" and self._music is None:
+            self.leg.quiet()
+            if self.tools.music is not None and self.leg.audio is not None:
+                self._music = self.tools.music(self.leg.audio.session)
+        self._try(branches, timeout)
+
+    def _try(self, branches: Sequence[Branch], timeout: float) -> None:
+        self._open()
+        formats = self.leg.onward()
+        if not formats:
+            raise ProtocolError(488, "No codec in common")
+        self._attempt = Attempt(self, self.tools, self._make_leg)
+        self._attempt.start(branches, self.caller, formats, self._hops, timeout)
+
+    def _send_to(self, destination: Destination) -> None:
+        place = self.tools.places.get(destination.kind)
+        if place is None:
+            self.end(404, 1, f"No {destination.kind}")
+            return
+        self._open()
+        self._stop_music()
+        self._visit = Visit(self, destination, place)
+        self._visit.begin()
+
+    def _pick_up(self, number: str) -> None:
+        picked = find_ringing(self.tools, self.caller.number, number)
+        if picked is None:
+            self.end(404, 1, "Nothing to pick up")
+            return
+        self._open()
+        self._ended = True
+        self._stop_music()
+        self.leg.quiet()
+        pick_up(picked, self.call, self.leg)
+
+    def _open(self) -> None:
+        if isinstance(self.leg, InboundLeg) and self.leg.audio is None:
+            self.leg.open(self.tools.engine, srtp_in_clear=self.tools.settings.srtp_in_clear)
+
+    def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
+        return OutboundLeg(
+            attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding
+        )
+
+    def _join(self, leg: OutboundLeg) -> None:
+        if self._joint is not None and self._joint.far is leg:
+            self._joint.join()
+            return
+        self._part()
+        self._joint = Joint(self.tools, self.call.id, self.leg, leg)
+
+    def _part(self) -> None:
+        if self._joint is not None:
+            self._joint.stop()
+            self._joint = None
+
+    def _alert(self) -> None:
+        if not self._sounding and self._sound != "music":
+            self._sounding = True
+            self._stop_music()
+            self.leg.terminal(self.tools).hold_music(RINGBACK)
+
+    def _stop_music(self) -> None:
+        if self._music is not None:
+            self._music.stop()
+            self._music = None
+
+    def _hush(self) -> None:
+        if self._sounding:
+            self._sounding = False
+            self.leg.terminal(self.tools).quiet()
+
+    def _leave(self) -> None:
+        if self._visit is not None:
+            self._visit.leave()

@@ -1,0 +1,115 @@
+"""
+The router: asks the dialplan, with the situation as it is now.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pbx.calls.destination import Branch
+from pbx.directory.dialplan import Decision, Situation, after, decide, ringing_plan
+
+if TYPE_CHECKING:
+    from pbx.calls.outbound import CallerIdentity
+    from pbx.calls.tools import Features
+    from pbx.directory.dialplan import Destination, Failed, Outcome, RouteRequest
+    from pbx.directory.directory import Directory
+    from pbx.directory.extension import Extension
+    from pbx.registrar.location import Location
+
+UNREGISTERED = 20
+"""The cause of ITU-T Q.850 by which an attempt says that no phone could be reached."""
+
+NO_ANSWER = frozenset((18, 19, 102))
+"""The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
+
+BUSY = frozenset((486, 600, 603))
+"""The answers of somebody who is there and does not take the call."""
+
+
+class Reachable:
+    """
+    How many phones of an extension are registered now.
+    """
+
+    def __init__(self, location: Location) -> None:
+        self._location = location
+
+    def get(self, number: str, default: int = 0, /) -> int:
+        """
+        How many there are.
+        """
+        return len(self._location.bindings(number))
+
+
+class Router:
+    """
+    Where calls go.
+
+    Args:
+        directory: The extensions.
+        location: Their phones.
+        no_answer_timeout: How long an extension rings that says nothing else, in seconds.
+        features: What there is besides phones.
+    """
+
+    def __init__(
+        self,
+        directory: Directory,
+        location: Location,
+        no_answer_timeout: float,
+        features: Features,
+    ) -> None:
+        self.directory = directory
+        self._confirm = features.confirm
+        self._no_answer_timeout = no_answer_timeout
+        # Everything in it is looked up when it is asked for: it is the situation of any moment.
+        self.situation = Situation(
+            directory, Reachable(location), features.numbers, features.star_codes, features.mailboxes,
+            frozenset((*features.places, "pickup")),
+        )
+
+    def route(self, request: RouteRequest) -> Decision:
+        """
+        Decide about a call.
+        """
+        return decide(request, self.situation)
+
+    def resolve(self, destination: Destination, request: RouteRequest) -> Decision:
+        """
+        Decide about a call that a place sends on: an extension has a say in its own calls.
+        """
+        if destination.kind == "extension":
+            return self.route(request)
+        return Decision(destination, (), request.diversions, request.on_behalf)
+
+    def after(self, number: str, failure: Failed, request: RouteRequest) -> Decision | None:
+        """
+        Decide what follows when an extension could not be reached; ``None`` when there is no such extension any more.
+        """
+        extension = self.directory.extension(number)
+        if extension is None:
+            return None
+        return after(extension, outcome_of(failure), request, self.situation, failure)
+
+    def branches(self, extension: Extension, caller: CallerIdentity) -> tuple[list[Branch], float]:
+        """
+        Whom to ring for an extension, and for how long.
+        """
+        timeout = extension.handling.no_answer_timeout or self._no_answer_timeout
+        branches = []
+        for ring in ringing_plan(extension, self.situation):
+            confirm = self._confirm(caller) if ring.confirm and self._confirm is not None else None
+            branches.append(Branch(ring.number, ring.after, ring.lasting, confirm))
+        return branches, timeout
+
+
+def outcome_of(failure: Failed) -> Outcome:
+    """
+    What came of trying to reach an extension, in the dialplan's words.
+    """
+    if failure.status in BUSY:
+        return "busy"
+    if failure.cause in NO_ANSWER:
+        return "no answer"
+    return "unregistered" if failure.cause == UNREGISTERED else "failed"

@@ -1,0 +1,216 @@
+"""
+Transfer: a party of a call sends the other elsewhere, by REFER (RFC 3515, 5589) or through the API.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from twisted.logger import Logger
+
+from pbx.calls.inbound import InboundLeg
+from pbx.calls.leg import LegState
+from pbx.calls.replaces import leg_replaced
+from pbx.directory.dialplan import Decision, Diversion, RouteRequest
+from pbx.sip.dialled import dialled_number
+
+if TYPE_CHECKING:
+    from pbx.calls.call import Call
+    from pbx.calls.leg import Leg
+    from pbx.calls.routing import Failure
+    from pbx.calls.tools import CallTools
+    from pbx.dialog.refer import Refer
+    from pbx.directory.dialplan import Destination
+
+GRACE = 2.0
+"""Seconds that who has transferred has to hang up by itself, as RFC 5589 wants it to."""
+
+log = Logger()
+
+
+class Transfer:
+    """
+    One transfer under way: who asked for it, and who is sent elsewhere.
+
+    Args:
+        tools: What the call is built with.
+        call: The call of both.
+        transferor: The leg of who asked.
+        transferee: The leg of who is sent elsewhere.
+        refer: The request, to be told how it goes; ``None`` where the API asked.
+    """
+
+    def __init__(self, tools: CallTools, call: Call, transferor: Leg, transferee: Leg, refer: Refer | None) -> None:
+        self.transferor = transferor
+        self.transferee = transferee
+        self._tools = tools
+        self._call = call
+        self._refer = refer
+        self._first = call.near is transferor
+        self._rang = False
+
+    def rang(self) -> None:
+        """
+        A phone rings.
+        """
+        if self._refer is not None and not self._rang:
+            self._rang = True
+            self._refer.progress(180, "Ringing")
+
+    def succeeded(self) -> None:
+        """
+        The other party has arrived; who asked may hang up now, and is hung up on if it doesn't.
+        """
+        if self._refer is not None:
+            self._refer.done(200, "OK")
+        if self.transferor.state is LegState.UP:
+            self._tools.core.timer_queue.start(GRACE, self._call, "aside")
+
+    def failed(self, failure: Failure) -> None:
+        """
+        It came to nothing: the two talk again, or who asked is called back.
+        """
+        if self._refer is not None:
+            self._refer.done(failure.status, failure.text)
+        transferor, transferee = self.transferor, self.transferee
+        log.info(
+            "{call_id}: the transfer by {party} came to nothing: {reason}",
+            call_id=self._call.id, party=transferor.party, reason=failure.text,
+        )
+        if transferor.state is LegState.UP:
+            self._call.transfer = None
+            self._call.unite(*((transferor, transferee) if self._first else (transferee, transferor)))
+        else:
+            self._recall()
+
+    def _recall(self) -> None:
+        """
+        Ring back who has asked and is gone; then its mailbox.
+        """
+        call, party = self._call, self.transferor.party
+        call.transfer = None
+        call.note(f"the transfer came to nothing: {party} is called back")
+        request = RouteRequest(self.transferee.party, party)
+        call.travel(call.identity(self.transferee), request, self._tools.router.route(request), sound="music")
+
+    def gone(self) -> None:
+        """
+        Who asked has hung up, and no longer hears how it goes.
+        """
+
+    def stop(self) -> None:
+        """
+        The call has ended first.
+        """
+        if self._refer is not None:
+            self._refer.done(487, "Request Terminated")
+
+
+def referred(tools: CallTools, call: Call, leg: Leg, refer: Refer) -> None:
+    """
+    Do what a REFER asks for, or refuse it.
+
+    Args:
+        tools: What the call is built with.
+        call: The call it came in.
+        leg: The leg of who asks.
+        refer: The request.
+    """
+    across = call.across(leg)
+    if across is None or call.transfer is not None:
+        # RFC 3515 2.4.2: nobody is there to be sent anywhere, or is on the way already.
+        refer.refuse(403 if across is None else 491)
+        return
+    replaces = refer.replaces
+    number = dialled_number(refer.target)
+    if replaces is not None:
+        found = leg_replaced(tools.calls.values(), replaces)
+        if found is not None and found[0] is not call:
+            other, theirs = found
+            if theirs.party != leg.party:
+                refer.refuse(403)
+                return
+            if other.across(theirs) is not None or (other.ringing and theirs is other.near):
+                refer.accept()
+                attended(tools, call, leg, other, theirs, refer)
+                return
+            # It talks with a place, such as a mailbox: the other party goes there on its own.
+            number = other.number
+    refer.accept()
+    blind(tools, call, leg, number, refer)
+
+
+def blind(tools: CallTools, call: Call, leg: Leg, number: str, refer: Refer | None) -> None:
+    """
+    Send the party that a leg talks to to a number, on behalf of the leg's extension.
+
+    Raises:
+        ValueError: The leg talks to nobody.
+    """
+    across = call.across(leg)
+    if across is None:
+        raise ValueError("there is nobody to be sent elsewhere")
+    request = RouteRequest(across.party, number, leg.party, (Diversion(leg.party, "transfer"),))
+    decision = tools.router.route(request)
+    call.note(f"{leg.party} transferred {across.party} to {number}")
+    for reason in decision.reasons:
+        call.note(reason)
+    _send_on(call, Transfer(tools, call, leg, across, refer), decision, request)
+
+
+def straight(tools: CallTools, call: Call, leg: Leg, destination: Destination) -> None:
+    """
+    Send the party that a leg talks to to a place, without asking the dialplan.
+
+    Raises:
+        ValueError: The leg talks to nobody.
+    """
+    across = call.across(leg)
+    if across is None:
+        raise ValueError("there is nobody to be sent elsewhere")
+    diversions = (Diversion(leg.party, "transfer"),)
+    request = RouteRequest(across.party, destination.target, leg.party, diversions)
+    call.note(f"{leg.party} transferred {across.party} to {destination.kind} {destination.target}")
+    decision = Decision(destination, (), diversions, leg.party)
+    _send_on(call, Transfer(tools, call, leg, across, None), decision, request)
+
+
+def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, refer: Refer | None) -> None:
+    """
+    Let the parties of two calls of one extension talk to each other, and the extension out of both.
+
+    Args:
+        tools: What the calls are built with.
+        call: One call; it goes on.
+        leg: The extension's leg in it.
+        other: The other call.
+        theirs: The extension's leg in that.
+        refer: The request, ``None`` where the API asked.
+
+    Raises:
+        ValueError: One of the calls has nobody to talk to.
+    """
+    across = call.across(leg)
+    if across is None:
+        raise ValueError("there is nobody to be sent elsewhere")
+    call.note(f"{leg.party} transferred {across.party} to its other call, with {other.number}")
+    party, journey, joint = other.across(theirs), other.journey, other.joint
+    call.separate(Transfer(tools, call, leg, across, refer))
+    if joint is not None:
+        joint.stop()
+    other.journey = None
+    call.absorb(other)
+    if party is not None:
+        call.found(party, None)
+    elif journey is not None:
+        # It still rings there: the party waits in the place of who asked.
+        call.journey = journey
+        journey.carry(across, call, call.identity(across))
+        if isinstance(theirs, InboundLeg):
+            theirs.reject(487, 16, "Transferred")
+    theirs.hang_up(16, "Transferred")
+
+
+def _send_on(call: Call, transfer: Transfer, decision: Decision, request: RouteRequest) -> None:
+    call.separate(transfer)
+    call.travel(call.identity(transfer.transferee), request, decision, sound="music, then ringback")
