@@ -55,6 +55,7 @@ Networks = Annotated[
     tuple[str, ...],
     Meta(description="a list of networks, such as 192.168.0.0/16", extra={"check": _network}),
 ]
+Code = Annotated[str, Meta(pattern=r"^[*#][0-9*#]{0,7}\Z", description='* or # and up to 7 keys, such as "*72"')] | None
 Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
 HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$", description="a host name")]
 Path = Annotated[str | None, Meta(description="a path, or null for the usual place")]
@@ -156,6 +157,36 @@ class Voicemail(Section, frozen=True):
     no_answer_timeout: Annotated[int, Meta(ge=5, le=170, description="whole seconds, 5 to 170")] = 30
 
 
+class StarCodes(Section, frozen=True):
+    """
+    What a phone dials to switch something or to reach a service (:mod:`pbx.directory.star_codes`).
+    """
+
+    voicemail: Code = "*97"
+    voicemail_any: Code = "*98"
+    voicemail_of: Code = "*"
+    pickup: Code = "**"
+    pickup_group: Code = "*8"
+    directory: Code = "*411"
+    forward_always_on: Code = "*72"
+    forward_always_off: Code = "*73"
+    forward_busy_on: Code = "*90"
+    forward_busy_off: Code = "*91"
+    forward_no_answer_on: Code = "*92"
+    forward_no_answer_off: Code = "*93"
+    forward_unregistered_on: Code = "*94"
+    forward_unregistered_off: Code = "*95"
+    dnd_on: Code = "*78"
+    dnd_off: Code = "*79"
+    follow_me_on: Code = "*21"
+    follow_me_off: Code = "*22"
+    simultaneous_on: Code = "*23"
+    simultaneous_off: Code = "*24"
+    no_answer_timeout: Code = "*25"
+    block: Code = "*60"
+    unblock: Code = "*80"
+
+
 class Trunk(Section, frozen=True):
     """
     One provider.
@@ -226,6 +257,7 @@ class Configuration(Section, frozen=True):
     database: Database = Database()
     logging: Logging = Logging()
     voicemail: Voicemail = Voicemail()
+    star_codes: StarCodes = StarCodes()
     sip_trunks: tuple[Trunk, ...] = ()
     security: Security = Security()
     registration: Registration = Registration()

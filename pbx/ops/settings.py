@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import attrs
+import msgspec
 import yaml
 
+from pbx.directory import star_codes
 from pbx.ops import sections
 from pbx.ops.place import Place, place
 from pbx.ops.strict import Mistake, convert
@@ -51,6 +53,7 @@ class Settings:
         log_file: The log, absolute.
         server_name: The host name that phones and people use.
         sip_hosts: The addresses to listen on for SIP.
+        star_codes: The features by their codes.
     """
 
     file: Path
@@ -66,6 +69,7 @@ class Settings:
     database: sections.Database = attrs.field(repr=False)
     logging: sections.Logging
     voicemail: sections.Voicemail
+    star_codes: Mapping[str, str]
     sip_trunks: tuple[sections.Trunk, ...]
     security: sections.Security
     registration: sections.Registration
@@ -195,6 +199,12 @@ def _contradictions(configuration: sections.Configuration) -> list[Mistake]:
         if port in taken:
             mistakes.append(Mistake(key, f"found {port}, which {taken[port]} has; allowed is another port"))
         taken.setdefault(port, key)
+    codes: dict[str, str] = {}
+    for name, code in msgspec.structs.asdict(configuration.star_codes).items():
+        if code is not None and code in codes:
+            found = f'found "{code}", which {codes[code]} has'
+            mistakes.append(Mistake(f"star_codes.{name}", f"{found}; allowed is another code, or null for none"))
+        codes.setdefault(code, name)
     names = [trunk.name for trunk in configuration.sip_trunks]
     for index, name in enumerate(names):
         if name in names[:index]:
@@ -226,6 +236,7 @@ def _resolved(configuration: sections.Configuration, path: Path, data: Path | No
         database=configuration.database,
         logging=configuration.logging,
         voicemail=configuration.voicemail,
+        star_codes=star_codes.table(msgspec.structs.asdict(configuration.star_codes)),
         sip_trunks=configuration.sip_trunks,
         security=configuration.security,
         registration=configuration.registration,

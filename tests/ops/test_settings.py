@@ -12,6 +12,7 @@ import msgspec
 import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.directory.star_codes import USUAL
 from pbx.ops import sections
 from pbx.ops.place import INSTALLED, Place
 from pbx.ops.settings import Settings, SettingsError, load
@@ -53,9 +54,21 @@ class SampleTests(SettingsCase):
         """
         text = SAMPLE.read_text(encoding="utf-8")
         sample, empty = self.load(text), self.load("")
-        for name in ("server", "api", "database", "logging", "voicemail", "sip_trunks", "security", "media"):
+        for name in (
+            "server", "api", "database", "logging", "voicemail", "star_codes", "sip_trunks", "security", "media",
+        ):
             self.assertEqual(getattr(sample, name), getattr(empty, name), name)
         self.assertEqual((sample.registration, sample.manhole), (empty.registration, empty.manhole))
+
+    def test_star_codes(self) -> None:
+        """
+        The codes are those of the dialplan, whose every feature can be given another, or none.
+        """
+        self.assertEqual(self.load("").star_codes, USUAL)
+        changed = self.load("star_codes: {dnd_on: '#1', dnd_off: null}").star_codes
+        self.assertEqual((changed["#1"], set(USUAL) - set(changed)), ("dnd_on", {"*78", "*79"}))
+        for code in ("78", "'*7a'", "''", "'*12345678'"):
+            self.assertEqual(len(self.mistakes(f"star_codes: {{dnd_on: {code}}}")), 1, code)
 
     def test_names_every_key(self) -> None:
         """
@@ -146,7 +159,7 @@ class MistakeTests(SettingsCase):
             [
                 "line 10, sip_trunks[0].enabled: found 'maybe'; allowed is true or false",
                 "line 11, colour: unknown key; known here: api, database, logging, manhole, media, paths, "
-                "registration, security, server, sip_trunks, voicemail",
+                "registration, security, server, sip_trunks, star_codes, voicemail",
                 "line 2, server.sip_prot: unknown key; did you mean sip_port?",
                 "line 3, server.sip_port: found '5060'; allowed is a port, 1 to 65535",
                 "line 4, server.external_ip: found 'example.org'; 'example.org' does not appear to be an IPv4 or "
@@ -178,12 +191,16 @@ class MistakeTests(SettingsCase):
             "server: {rtp_port_range_start: 20000, rtp_port_range_end: 10000, sip_tls_port: 8080}\n"
             "api: {ssl: {cert_file: a.crt}}\n"
             "registration: {min_expires: 600, max_expires: 60}\n"
+            "star_codes: {dnd_on: '*72', dnd_off: null, block: null}\n"
             "sip_trunks: [{name: A, host: a}, {name: A, host: b}]\n"
         )
         keys = [re.sub(r"^line \d+, ([^:]*):.*", r"\1", line) for line in self.mistakes(text)]
         self.assertEqual(
             keys,
-            ["server.rtp_port_range_end", "api.ssl", "registration.min_expires", "api.port", "sip_trunks[1].name"],
+            [
+                "server.rtp_port_range_end", "api.ssl", "registration.min_expires", "api.port", "star_codes.dnd_on",
+                "sip_trunks[1].name",
+            ],
         )
 
     def test_twice(self) -> None:
