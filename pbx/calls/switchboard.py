@@ -8,7 +8,7 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
-from zope.interface import implementer
+from zope.interface import Interface, implementer
 
 from pbx.calls import transfer
 from pbx.calls.call import RETRY_AFTER, Call
@@ -55,6 +55,17 @@ TOLD_AGAIN = 60.0
 """Seconds between two lines of the log about the same trouble."""
 
 
+class ISubscriptions(Interface):
+    """
+    Who serves those that want to be told what goes on.
+    """
+
+    def subscribe(transaction: ServerTransaction, request: Request, party: str) -> None:  # noqa: N805
+        """
+        Serve a SUBSCRIBE outside a dialog of an extension; raises :class:`ProtocolError` to refuse it.
+        """
+
+
 @implementer(IUserAgentOwner)
 class Switchboard:
     """
@@ -63,6 +74,7 @@ class Switchboard:
     Attributes:
         calls: The live calls by identifier.
         began: Calls begun since the start.
+        subscriptions: An :class:`ISubscriptions`, ``None`` where nothing can be subscribed to.
     """
 
     log = Logger()
@@ -82,6 +94,7 @@ class Switchboard:
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.began = 0
+        self.subscriptions: Any = None
         self._core = core
         self._directory = directory
         self._location = location
@@ -216,6 +229,8 @@ class Switchboard:
             self._registrar.register(transaction, request, extension)
         elif method == "INVITE":
             self._call(transaction, request, extension)
+        elif method == "SUBSCRIBE" and self.subscriptions is not None:
+            self.subscriptions.subscribe(transaction, request, extension.number)
         elif method in ("SUBSCRIBE", "PUBLISH"):
             # RFC 6665 4.2.1.2, RFC 3903 6: there is no event package yet.
             raise ProtocolError(489, "Bad Event")

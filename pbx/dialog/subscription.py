@@ -142,14 +142,17 @@ class Subscription:
             self.until = self.core.clock.seconds() + seconds
             self._start_timer(EXPIRES, seconds)
 
-    def changed(self, *, at_once: bool = False) -> None:
+    def changed(self, *, at_once: bool = False, after: float = 0.0) -> None:
         """
         Tell the state as soon as the NOTIFY before it is answered and its time has come.
 
         Args:
             at_once: Whatever the pace.
+            after: Seconds until its time comes.
         """
         if self.alive:
+            if after:
+                self._not_before = self.core.clock.seconds() + after
             self._dirty = True
             self._at_once = self._at_once or at_once
             self.go_on()
@@ -309,9 +312,10 @@ class TooBrief(ProtocolError):  # noqa: N818
     A subscription that would not last long enough: 423 with Min-Expires (RFC 6665 4.2.1.1).
     """
 
+    headers = (("Min-Expires", str(SHORTEST)),)
+
     def __init__(self) -> None:
         super().__init__(423, "Interval Too Brief")
-        self.min_expires = SHORTEST
 
 
 def wished(request: Request) -> int:

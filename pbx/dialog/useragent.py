@@ -286,13 +286,10 @@ class UserAgentCore:
         return same[0] if same else None
 
     def _refuse(self, transaction: ServerTransaction, error: ProtocolError) -> None:
-        headers = EXPLAINED.get(error.status, ())
+        headers = getattr(error, "headers", EXPLAINED.get(error.status, ()))
         min_se = getattr(error, "min_se", None)
-        min_expires = getattr(error, "min_expires", None)
         if min_se is not None:
             headers = (("Min-SE", str(min_se)),)
-        elif min_expires is not None:
-            headers = (("Min-Expires", str(min_expires)),)
         invite = self.invites.get(transaction)
         if invite is not None:
             # Someone has it in hand already, who must hear of it.
