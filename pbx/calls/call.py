@@ -6,6 +6,7 @@ user agent).
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import proxy
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -106,7 +107,7 @@ class Call:
         self._over = False
         self._timer: Entry | None = None
         self._failure: Failure | None = None
-        self._watch = SilenceWatch(tools, self._lost)
+        self._watch = SilenceWatch(tools)
         self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller.number, flow, invite)
         self.near: Leg = self._inbound
 
@@ -146,7 +147,7 @@ class Call:
         Probe the legs that have been silent for too long.
         """
         if self.near.state is LegState.UP:
-            self._watch.look([leg for leg in (self.near, self.far, *self.aside) if leg is not None], now)
+            self._watch.look([leg for leg in (self.near, self.far, *self.aside) if leg is not None], now, self._lost)
 
     @property
     def legs(self) -> list[Leg]:
@@ -492,5 +493,8 @@ class Call:
             self._tools.core.timer_queue.stop(self._timer)
         if self.joint is not None:
             self.joint.stop()
+        for leg in self.legs:
+            # A request under way may still hold the leg for a while: not the whole call.
+            leg.owner = proxy(self) if leg.owner is self else leg.owner
         self.joint = self.journey = None
         self._on_over(self)

@@ -29,20 +29,23 @@ class SilenceWatch:
 
     Args:
         tools: What the call is built with.
-        on_lost: Called with a leg whose phone knows nothing of the call any more.
     """
 
     log = Logger()
 
-    def __init__(self, tools: CallTools, on_lost: Callable[[Leg], object]) -> None:
+    def __init__(self, tools: CallTools) -> None:
         self._tools = tools
-        self._on_lost = on_lost
         self._probing: set[Leg] = set()
         self._probed: dict[Leg, float] = {}
 
-    def look(self, legs: Iterable[Leg], now: float) -> None:
+    def look(self, legs: Iterable[Leg], now: float, on_lost: Callable[[Leg], object]) -> None:
         """
         Probe those that need it.
+
+        Args:
+            legs: The legs that the call has now.
+            now: The time.
+            on_lost: Called with a leg whose phone knows nothing of the call any more.
         """
         for leg in legs:
             if leg.audio is None or leg.state is not LegState.UP or leg in self._probing:
@@ -51,9 +54,9 @@ class SilenceWatch:
             patience = self._tools.settings.silence_timeout if leg.expected else HELD_PROBE
             if now - heard >= patience:
                 self._probing.add(leg)
-                self._tools.tasks.start(self._probe(leg), "probe a silent leg")
+                self._tools.tasks.start(self._probe(leg, on_lost), "probe a silent leg")
 
-    async def _probe(self, leg: Leg) -> None:
+    async def _probe(self, leg: Leg, on_lost: Callable[[Leg], object]) -> None:
         try:
             session = leg.session
             alive = session is not None and await session.probe(PROBE_PATIENCE)
@@ -63,4 +66,4 @@ class SilenceWatch:
             self._probed[leg] = self._tools.core.clock.seconds()
         elif leg.state is LegState.UP:
             self.log.warn("{call_id}: media lost from {party}", call_id=leg.call, party=leg.party)
-            self._on_lost(leg)
+            on_lost(leg)

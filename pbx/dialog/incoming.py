@@ -5,6 +5,7 @@ An INVITE that we received, until its final response (RFC 3261 13.3, 3262 3, 9.2
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from weakref import ref
 
 from twisted.logger import Logger
 
@@ -250,8 +251,9 @@ class IncomingInvite:
         transaction = self._transaction
         transaction.respond(response)
         core = self._core
-        # The transaction lives on for 64*T1, and this INVITE need not.
-        transaction.on_failed = lambda reason: core.clock.callLater(0, _answer_lost, session, reason)
+        # The transaction lives on for 64*T1, and neither this INVITE nor the session need do so.
+        found = ref(session)
+        transaction.on_failed = lambda reason: core.clock.callLater(0, _answer_lost, found(), reason)
         wait = Acknowledgement(
             core.timer_queue, core.timers, lambda: repeat(core, session.dialog, transaction, response),
             session.ack_missing, cseq=self.request.cseq.number,
@@ -272,17 +274,18 @@ class IncomingInvite:
         """
         if self._answered:
             return
-        accepted = self._final
+        accepted, user = self._final, self._user
         self._refuse(status)
-        if self._user is None:
+        if user is None:
             return
         if accepted:
-            self._user.ended(ending)
+            user.ended(ending)
         else:
-            self._user.cancelled(ending.text, status)
+            user.cancelled(ending.text, status)
 
     def _finish(self) -> None:
         self._final = self._answered = True
+        self._user = None
         self._core.invites.pop(self._transaction, None)
         if self._reliable is not None:
             self._reliable.stop()
@@ -316,14 +319,14 @@ class IncomingInvite:
         return response
 
 
-def _answer_lost(session: Session, reason: str) -> None:
+def _answer_lost(session: Session | None, reason: str) -> None:
     """
     End a session whose 2xx did not reach the peer; when its ACK has come, it did.
     """
-    if not session.unacknowledged:
+    if session is None or not session.unacknowledged:
         return
     session.log.info("{call_id}: the answer can't be sent: {reason}", call_id=session.dialog.call_id, reason=reason)
-    told = session.state is State.UP
+    told, user = session.state is State.UP, session.user
     session.forget()
     if told:
-        session.user.ended(UNREACHED)
+        user.ended(UNREACHED)

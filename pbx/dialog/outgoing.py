@@ -14,7 +14,7 @@ from pbx.dialog.dialog import Dialog
 from pbx.dialog.exchange import send_ack
 from pbx.dialog.reliable import MOST_RSEQ
 from pbx.dialog.session import Session
-from pbx.dialog.user import ISessionUser, State
+from pbx.dialog.user import NOBODY, ISessionUser, State
 from pbx.dialog.useragent import UNHEEDED
 from pbx.sip.grammar import number
 from pbx.sip.message import ProtocolError
@@ -80,7 +80,7 @@ class OutgoingInvite:
         self._core = core
         self._flow = flow
         self._contact = contact
-        self._user = user
+        self._user: IOutgoingUser | None = user
         self._transaction: ClientTransaction | None = None
         self._early: dict[str, Session] = {}
         self._reliable_seen: dict[str, int] = {}
@@ -170,7 +170,8 @@ class OutgoingInvite:
     # The three classes of responses.
 
     def _provisional(self, response: Response) -> None:
-        if self._over:
+        user = self._user
+        if self._over or user is None:
             return
         if not self._cancelled:
             self._rearm(self._core.settings.timer_c, TIMER_C)
@@ -180,7 +181,7 @@ class OutgoingInvite:
             session = self._early.get(tag)
             if session is None and len(self._early) < MOST_EARLY_DIALOGS:
                 dialog = Dialog.of_client(self.request, response, self._flow, self._contact)
-                session = self._early[tag] = Session(self._core, dialog, self._user)
+                session = self._early[tag] = Session(self._core, dialog, user)
                 session.local_sdp = self.request.body or None
             if session is not None:
                 session.note_abilities(response)
@@ -190,7 +191,7 @@ class OutgoingInvite:
                     # RFC 3262 5: the answer to our offer.
                     session.settled = True
         if not self._cancelled:
-            self._user.ringing(response, _description(response))
+            user.ringing(response, _description(response))
 
     def _prack(self, session: Session, tag: str, response: Response) -> bool:
         """
@@ -224,7 +225,8 @@ class OutgoingInvite:
         session.note_abilities(response)
         session.confirmed(None)
         send_ack(session, self.request.cseq.number)
-        if self._session is not None or self._cancelled or self._over:
+        user = self._user
+        if user is None or self._session is not None or self._cancelled or self._over:
             # Another fork has answered before, or nobody wants the answer any more.
             session.hang_up()
             if self._session is None and not self._over:
@@ -235,10 +237,10 @@ class OutgoingInvite:
         interval = self._core.settings.session_expires
         session.timer.start(session_timer.answered_by(response, interval), we_asked=True)
         try:
-            self._user.answered(session, response, _description(response))
+            user.answered(session, response, _description(response))
         except ProtocolError as error:
             session.hang_up((("Reason", reason_header(cause_of_status(error.status), error.reason)),))
-            self._user.failed(error.status, error.reason, None)
+            user.failed(error.status, error.reason, None)
         except Exception:
             # Nobody else would end a call that its owner could not take.
             session.hang_up()
@@ -247,7 +249,7 @@ class OutgoingInvite:
     def _confirmed(self, tag: str, dialog: Dialog) -> Session:
         session = self._early.pop(tag, None)
         if session is None or session.state is not State.EARLY:
-            session = Session(self._core, dialog, self._user)
+            session = Session(self._core, dialog, NOBODY if self._user is None else self._user)
             session.local_sdp = self.request.body or None
             return session
         # RFC 3261 13.2.2.4: the 2xx decides on route set and target; what was counted since stays.
@@ -301,13 +303,16 @@ class OutgoingInvite:
     # Its end.
 
     def _fail(self, status: int, text: str, response: Response | None) -> None:
-        if self._over:
+        user = self._user
+        if self._over or user is None:
             return
         self._end()
-        self._user.failed(status, text, response)
+        user.failed(status, text, response)
 
     def _end(self) -> None:
         self._over = True
+        # The transaction waits on for late answers, and need not keep alive who made the call.
+        self._user = None
         if self._timer is not None:
             self._core.timer_queue.stop(self._timer)
             self._timer = None

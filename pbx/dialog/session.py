@@ -18,7 +18,7 @@ from pbx.dialog.refresh import Refresher
 from pbx.dialog.requests import serve
 from pbx.dialog.session_timer import SessionTimer
 from pbx.dialog.update import update
-from pbx.dialog.user import GONE, Ending, ISessionUser, OfferRefused, State
+from pbx.dialog.user import GONE, NOBODY, Ending, ISessionUser, OfferRefused, State
 from pbx.dialog.useragent import ALLOW
 from pbx.sip.message import ProtocolError, Request, Response, response_to
 from pbx.sip.multipart import sdp_of
@@ -61,14 +61,14 @@ class Session:
     def __init__(self, core: UserAgentCore, dialog: Dialog, user: ISessionUser) -> None:
         self.core = core
         self.dialog = dialog
-        self.user = user
+        self.user: ISessionUser = user
         self.state = State.EARLY
         self.allow: frozenset[str] = frozenset()
         self.local_sdp: bytes | None = None
         self.invite: IncomingInvite | None = None
         self.settled = False
-        self._refresher = Refresher(self)
-        self.timer = SessionTimer(core.timer_queue, self._refresher.due, self._refresher.missed)
+        refresher = Refresher(self)
+        self.timer = SessionTimer(core.timer_queue, refresher.due, refresher.missed)
         self.acknowledgement: Acknowledgement | None = None
         self.answer_due = False
         self.offers_seen = 0
@@ -101,8 +101,12 @@ class Session:
     def forget(self) -> None:
         """
         Drop a session that has ended, or an early one whose INVITE came to nothing.
+
+        Transactions that wait for late messages hold it for another half a minute, but nothing else by it.
         """
         self._stop_timers()
+        self.timer.end()
+        self.user = NOBODY
         if self.acknowledgement is not None:
             self.acknowledgement.stop()
             self.acknowledgement = None
@@ -136,7 +140,7 @@ class Session:
         for _ in range(MOST_GLARES):
             sdp = make()
             ours = self.timer.ours or self.timer.agreement is None
-            headers = (SDP, ("Allow", ALLOW), *self._refresher.headers(ours=ours), *more)
+            headers = (SDP, ("Allow", ALLOW), *Refresher(self).headers(ours=ours), *more)
             response = await self.exchange("INVITE", headers, sdp)
             if self.state is not State.UP:
                 raise OfferRefused(481)
@@ -149,7 +153,7 @@ class Session:
                 return self._taken(sdp, response)
             if status == 491:
                 await self.wait_after_glare()
-            elif status != 422 or not self._refresher.corrected(response):
+            elif status != 422 or not Refresher(self).corrected(response):
                 raise OfferRefused(status)
             await self.idle()
             if self.offers_seen != seen:
@@ -168,7 +172,7 @@ class Session:
             The status of its answer: 405 where it takes no UPDATE, 408, 503 or 481 where none came. Whatever it is,
             the session goes on, but for 481: then it has ended, which its user was told.
         """
-        return await update(self, self._refresher, tuple(headers))
+        return await update(self, Refresher(self), tuple(headers))
 
     async def idle(self) -> None:
         """
@@ -302,7 +306,7 @@ class Session:
             self.forget()
         if self.state in (State.ENDING, State.ENDED):
             return
-        invite, early = self.invite, self.state is State.EARLY
+        user, invite, early = self.user, self.invite, self.state is State.EARLY
         reasons = parse_reasons(transaction.request.headers.get_all("Reason"))
         self.forget()
         if invite is not None:
@@ -313,7 +317,7 @@ class Session:
             told = next((r for r in reasons if r.protocol.upper() == "Q.850" and 1 <= (r.cause or 0) <= 127), None)
             cause = told.cause if told is not None and told.cause is not None else 16
             text = told.text if told is not None and told.text else CAUSES.get(cause, "Normal call clearing")
-            self.user.ended(Ending(by_peer=True, cause=cause, text=text))
+            user.ended(Ending(by_peer=True, cause=cause, text=text))
 
     def ack_missing(self) -> None:
         """
@@ -355,8 +359,9 @@ class Session:
         """
         End a session that is broken: BYE to the peer, and word to the user.
         """
+        user = self.user
         self.hang_up((("Reason", reason_header(ending.cause, ending.text)),))
-        self.user.ended(ending)
+        user.ended(ending)
 
     def exchange(
         self, method: str, headers: Iterable[tuple[str, str]] = (), body: bytes = b"", *, timeout: float | None = None
@@ -380,7 +385,7 @@ class Session:
 
     def _taken(self, sdp: bytes, response: Response) -> bytes:
         self.local_sdp = sdp
-        self._refresher.refreshed(response)
+        Refresher(self).refreshed(response)
         try:
             answer = sdp_of(response)
         except ProtocolError as error:

@@ -187,6 +187,13 @@ class SessionTimer:
             self._queue.stop(self._timer)
             self._timer = None
 
+    def end(self) -> None:
+        """
+        Stop for good, and let go of what was to be called.
+        """
+        self.stop()
+        self._refresh = self._expired = _nothing
+
     def timer_fired(self, name: str) -> None:
         """
         The time has come to refresh, or to take the peer for dead.
@@ -196,3 +203,9 @@ class SessionTimer:
             self._refresh()
         else:
             self._expired()
+
+
+def _nothing() -> None:
+    """
+    What an ended timer would call.
+    """

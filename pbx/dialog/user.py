@@ -8,7 +8,9 @@ import enum
 from typing import TYPE_CHECKING
 
 from attrs import frozen
-from zope.interface import Interface
+from zope.interface import Interface, implementer
+
+from pbx.sip.message import ProtocolError
 
 if TYPE_CHECKING:
     from pbx.dialog.refer import Refer
@@ -101,3 +103,55 @@ class ISessionUser(Interface):
         """
         The peer asks for a transfer (RFC 3515): to be accepted or refused, now or soon.
         """
+
+
+@implementer(ISessionUser)
+class Nobody:
+    """
+    Whom a session belongs to that has ended: it hears nothing, and whoever asks it is told that there is no session.
+    """
+
+    __slots__ = ()
+
+    def offer_received(self, sdp: bytes) -> bytes:
+        """
+        Refuse.
+        """
+        raise ProtocolError(481, "Call/Transaction Does Not Exist")
+
+    def offer_wanted(self) -> bytes:
+        """
+        Refuse.
+        """
+        raise ProtocolError(481, "Call/Transaction Does Not Exist")
+
+    def answer_received(self, sdp: bytes) -> None:
+        """
+        Nothing.
+        """
+
+    def acknowledged(self) -> None:
+        """
+        Nothing.
+        """
+
+    def ended(self, ending: Ending) -> None:
+        """
+        Nothing.
+        """
+
+    def information_received(self, request: Request) -> None:
+        """
+        Refuse.
+        """
+        raise ProtocolError(481, "Call/Transaction Does Not Exist")
+
+    def refer_received(self, refer: Refer) -> None:
+        """
+        Refuse.
+        """
+        raise ProtocolError(481, "Call/Transaction Does Not Exist")
+
+
+NOBODY = Nobody()
+"""One for all: it keeps nothing."""

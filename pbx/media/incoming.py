@@ -130,6 +130,12 @@ class Incoming:
         """
         return self.notes[-1][0] if self.notes else self.heard
 
+    def close(self) -> None:
+        """
+        Call nobody any more, nor keep alive who was called.
+        """
+        self.on_rtcp = self.on_latched = self.on_readable = _ignored
+
     def readable(self, now: float) -> bool:
         """
         Read a packet and take it.
@@ -327,3 +333,9 @@ class Incoming:
             except ValueError:
                 return
             self.memory.bytes[start:end] = self.memory.bytes[start:end].translate(table)
+
+
+def _ignored(*_: object) -> None:
+    """
+    What is called when a closed session's socket is said to have something.
+    """

@@ -297,8 +297,10 @@ class RtpSession:
             self._poller.remove(self._rtcp)
         self._rtp.close()
         self._rtcp.close()
-        if self.on_closed is not None:
-            self.on_closed(self)
+        self.incoming.close()
+        told, self.on_closed, self.on_latched = self.on_closed, None, None
+        if told is not None:
+            told(self)
         return quality
 
     def _secure(self, local: Crypto | None, remote: Crypto | None) -> None:

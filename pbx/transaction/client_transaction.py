@@ -95,7 +95,11 @@ class ClientTransaction(Running[InviteClientTransaction | NonInviteClientTransac
 
     def _pass_up(self, message: Request | Response) -> None:
         assert isinstance(message, Response)  # noqa: S101  # a client machine has nothing else to pass up
-        self.user.response_received(self, message)
+        user = self.user
+        if message.status >= 200 and isinstance(self.machine, NonInviteClientTransaction):
+            # It waits on for late messages, and need not keep alive who wanted none of them.
+            self.user = DEAF
+        user.response_received(self, message)
 
     def _timed_out(self) -> None:
         user = self.user
@@ -116,6 +120,8 @@ class ClientTransaction(Running[InviteClientTransaction | NonInviteClientTransac
         self._start_timer("error", 0)
 
     def _ended(self) -> None:
+        # Who made it may hold it still.
+        self.user = DEAF
         self._layer.client_ended(self)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pbx.dialog.refresh import Refresher
 from tests.calls.case import Conversation, ExchangeCase
 from tests.calls.phone import EVENTS, PCMA, PCMU, Phone
 from tests.calls.test_codecs import formats_of
@@ -228,7 +229,7 @@ class LateOfferTests(ReofferCase):
         first = self.bert.requests("INVITE")[1]
         self.bert.reply(first, 491)
         (call,) = self.exchange.switchboard.calls.values()
-        call.far.session._refresher.due()
+        Refresher(call.far.session).due()
         self.network.advance(0.01)
         refresh = self.bert.requests("INVITE")[2]
         self.assertEqual(refresh.body, talk.rung.body)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pbx.dialog.refresh import MOST_TRIES
+from pbx.dialog.refresh import MOST_TRIES, Refresher
 from pbx.dialog.user import State
 from pbx.sip.message import Request
 from tests.dialog.stage import ANSWER, OFFER, StageCase, refusal
@@ -195,7 +195,7 @@ class RefreshTests(StageCase):
         self.within("INVITE", body=OFFER, headers=(("Session-Expires", "1800;refresher=uas"), ("Supported", "timer")))
         self.session.timer.start(self.session.timer.agreement, we_asked=False)  # type: ignore[arg-type]
         self.assertTrue(self.session.timer.ours)
-        self.session._refresher.due()
+        Refresher(self.session).due()
         self.assertEqual(self.took(), [])
         self.acknowledge_last()
         self.assertEqual(self.short(), ["INVITE"])
