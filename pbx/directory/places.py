@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 
-from attrs import frozen
+from attrs import field, frozen
 from twisted.logger import Logger
 
 from pbx.directory.dialplan import Destination
@@ -143,8 +143,8 @@ class Room:
 
     number: str
     name: str
-    pin: str | None = None
-    moderator_pin: str | None = None
+    pin: str | None = field(default=None, repr=False)
+    moderator_pin: str | None = field(default=None, repr=False)
     most: int = 50
     announce: Literal["tone", "name", "none"] = "tone"
     wait_for_moderator: bool = False

@@ -36,13 +36,13 @@ class Mixer:
     All rooms, mixed at every tick of the pacer as long as somebody is in one.
     """
 
-    def __init__(self, pacer: Pacer, encoder: Callable[[Format], IEncoder | None]) -> None:
+    def __init__(self, pacer: Pacer, encoder: Callable[[Format, int], IEncoder | None]) -> None:
         """
         A mixer without rooms.
 
         Args:
             pacer: The one tick.
-            encoder: A new encoder for a format, ``None`` where there is none.
+            encoder: A new encoder for a format that takes so many samples a second, ``None`` where there is none.
         """
         self._pacer = pacer
         self._encoder = encoder
@@ -170,7 +170,7 @@ class Mixer:
         if plane is None or target is None or place.format is None:
             return
         place.position = target.position[member.room]
-        place.key = (place.format.codec, place.format.clock, place.format.channels, place.format.fmtp)
+        place.key = (place.format.codec, place.format.clock, place.format.channels, target.rate)
         crosses = plane is not target
         if not crosses:
             place.crossing = None
@@ -260,9 +260,9 @@ class Mixer:
         """
         What all silent members of a room with one codec hear; ``None`` where it can't be said in it.
         """
-        key, form = member.place.key, member.place.format
-        if key not in room.encoders and form is not None:
-            room.encoders[key] = self._encoder(form)
+        key, form, target = member.place.key, member.place.format, member.place.target
+        if key not in room.encoders and form is not None and target is not None:
+            room.encoders[key] = self._encoder(form, target.rate)
         encoder = room.encoders.get(key)
         return encoder.encode(frame) if encoder is not None else None
 

@@ -149,7 +149,7 @@ class Hall:
         self.encoders: list[FakeEncoder] = []
         self.mixer = Mixer(self.pacer, self._encoder)
 
-    def _encoder(self, form: Format) -> IEncoder | None:
+    def _encoder(self, form: Format, rate: int) -> IEncoder | None:
         if form.codec not in {"pcmu", "pcma", "l16"}:
             return None
         self.encoders.append(FakeEncoder(form.codec))
