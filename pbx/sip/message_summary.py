@@ -43,7 +43,7 @@ class MessageSummary:
         Raises:
             ParseError: It says nothing of voice messages that can be understood.
         """
-        fields = {}
+        fields: dict[str, str] = {}
         for line in body.decode("utf-8", "replace").split("\r\n"):
             name, colon, value = line.partition(":")
             if colon:

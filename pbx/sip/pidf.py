@@ -44,5 +44,6 @@ class PresenceDocument:
             f"<note>{escaped(self.note)}</note></tuple>\n"
         )
         activity = f"<rpid:{self.activity}/>" if self.activity is not None else ""
-        person = f'<dm:person id="person"><rpid:activities>{activity}</rpid:activities></dm:person>\n'
-        return f"{HEAD}<presence{spaces}{attributes(entity=self.entity)}>\n{tuple_}{person if activity else ''}</presence>\n".encode()
+        person = f'<dm:person id="person"><rpid:activities>{activity}</rpid:activities></dm:person>\n' if activity else ""
+        head = spaces + attributes(entity=self.entity)
+        return f"{HEAD}<presence{head}>\n{tuple_}{person}</presence>\n".encode()
