@@ -43,7 +43,9 @@ class PresenceDocument:
             f'<tuple id="line"><status><basic>{basic}</basic></status><contact>{escaped(self.entity)}</contact>'
             f"<note>{escaped(self.note)}</note></tuple>\n"
         )
-        activity = f"<rpid:{self.activity}/>" if self.activity is not None else ""
-        person = f'<dm:person id="person"><rpid:activities>{activity}</rpid:activities></dm:person>\n' if activity else ""
+        person = ""
+        if self.activity is not None:
+            activity = f"<rpid:{self.activity}/>"
+            person = f'<dm:person id="person"><rpid:activities>{activity}</rpid:activities></dm:person>\n'
         head = spaces + attributes(entity=self.entity)
         return f"{HEAD}<presence{head}>\n{tuple_}{person}</presence>\n".encode()
