@@ -32,6 +32,7 @@ class CallBegan:
         callee: What was dialled.
         sip_call_id: The Call-ID of the caller's leg.
         reasons: Why it goes where it goes, in words.
+        anonymous: Whether the caller does not want to be known.
     """
 
     call: str
@@ -42,6 +43,7 @@ class CallBegan:
     callee: str
     sip_call_id: str
     reasons: tuple[str, ...]
+    anonymous: bool = False
 
 
 @frozen(slots=True)
@@ -55,6 +57,9 @@ class LegBegan:
         party: The extension's number.
         address: The flow to it.
         sip_call_id: The Call-ID of its dialog.
+        peer: The number that a phone which is called sees calling; empty where that is the caller's own phone.
+        peer_name: The name that goes with it.
+        anonymous: Whether it sees neither.
     """
 
     call: str
@@ -64,29 +69,44 @@ class LegBegan:
     party: str
     address: str
     sip_call_id: str
+    peer: str = ""
+    peer_name: str = ""
+    anonymous: bool = False
 
 
 @frozen(slots=True)
 class LegRang:
     """
     A phone rings.
+
+    Attributes:
+        local_tag: Our tag of its dialog.
+        remote_tag: The phone's; empty where it is not known yet.
     """
 
     call: str
     at: float
     leg: int
+    local_tag: str = ""
+    remote_tag: str = ""
 
 
 @frozen(slots=True)
 class LegAnswered:
     """
     A phone was picked up, or the caller's leg was answered.
+
+    Attributes:
+        local_tag: Our tag of its dialog.
+        remote_tag: The phone's.
     """
 
     call: str
     at: float
     leg: int
     codec: str
+    local_tag: str = ""
+    remote_tag: str = ""
 
 
 @frozen(slots=True)

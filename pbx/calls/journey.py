@@ -365,7 +365,7 @@ class Journey:
 
     def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
         return OutboundLeg(
-            attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding
+            attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding, self.caller
         )
 
     def _join(self, leg: OutboundLeg) -> None:

@@ -99,6 +99,7 @@ class Leg:
         party: str,
         flow: Flow,
         sip_call_id: str,
+        peer: CallerIdentity | None = None,
     ) -> None:
         self.owner = owner
         self.emit = emit
@@ -112,7 +113,8 @@ class Leg:
         self.audio: LegAudio | None = None
         self.session: Session | None = None
         self._terminal: Terminal | None = None
-        emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id))
+        shown = ("", "", False) if peer is None else (peer.number, peer.name, peer.anonymous)
+        emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id, *shown))
 
     # What the call does.
 
@@ -143,7 +145,8 @@ class Leg:
         """
         if self.state is LegState.TRYING:
             self.state = LegState.RINGING
-            self.emit(LegRang(self.call, self.wall(), self.number))
+            ours, theirs = self.tags
+            self.emit(LegRang(self.call, self.wall(), self.number, ours, min(theirs, default="")))
 
     def went_up(self, session: Session) -> None:
         """
@@ -152,7 +155,8 @@ class Leg:
         self.session = session
         self.state = LegState.UP
         codec = self.audio.codec if self.audio is not None else ""
-        self.emit(LegAnswered(self.call, self.wall(), self.number, codec))
+        ours, theirs = self.tags
+        self.emit(LegAnswered(self.call, self.wall(), self.number, codec, ours, min(theirs, default="")))
 
     @property
     def has_terminal(self) -> bool:

@@ -104,8 +104,9 @@ class OutboundLeg(Leg):
         call: str,
         number: int,
         binding: Binding,
+        caller: CallerIdentity | None = None,
     ) -> None:
-        super().__init__(owner, emit, wall, call, number, binding.aor, binding.flow, new_call_id())
+        super().__init__(owner, emit, wall, call, number, binding.aor, binding.flow, new_call_id(), caller)
         self._contact_uri = binding.contact
         self._outgoing: OutgoingInvite | None = None
         self._tag = new_tag()

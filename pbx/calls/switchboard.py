@@ -292,7 +292,7 @@ class Switchboard:
         self._emit(
             CallBegan(
                 call_id, self._wall(), self._core.clock.seconds(), extension.number, extension.name, number,
-                request.call_id, decision.reasons,
+                request.call_id, decision.reasons, caller.anonymous,
             )
         )
         call = self.calls[call_id] = Call(
