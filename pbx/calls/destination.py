@@ -14,6 +14,7 @@ from pbx.directory.dialplan import Destination, Diversion
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from pbx.calls.outbound import CallerIdentity
     from pbx.media.terminal import Terminal
 
 
@@ -76,7 +77,7 @@ class IVisit(Interface):
     """
 
     call_id: str = Attribute("The call's identifier, for the log.")
-    caller: object = Attribute("A :class:`~pbx.calls.outbound.CallerIdentity`: number, name, anonymous.")
+    caller: CallerIdentity = Attribute("Who calls: number, name, and whether it wants to stay unknown.")
     number: str = Attribute("What the caller dialled at first.")
     destination: Destination = Attribute("Where it was sent: kind and target.")
     diversions: tuple[Diversion, ...] = Attribute("The steps by which it came here, the first first.")
