@@ -4,6 +4,7 @@ The web application: routes on Klein, with who asks, what is asked and what went
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,8 +14,8 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from pbx.web.problems import MEDIA_TYPE, Problem, unauthorized
-from pbx.web.routes import Ask, Reply, Route, json_body, query_values
+from pbx.web.problems import MEDIA_TYPE, Problem, too_large, unauthorized
+from pbx.web.routes import LARGEST_BODY, Ask, Reply, Route, is_json, json_body, query_values, upload_body
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Iterable
@@ -63,6 +64,7 @@ class WebApp:
         self._identity = identity
         self._tasks = tasks
         self._unavailable = unavailable
+        self._uploads: list[tuple[str, re.Pattern[str], int]] = []
         self._klein = Klein()
         for route in routes:
             self._add(route)
@@ -74,7 +76,24 @@ class WebApp:
         """
         return self._klein.resource()
 
+    def largest(self, method: str, path: str) -> int:
+        """
+        The most bytes that the body of a request may have.
+        """
+        fitting = (most for each, pattern, most in self._uploads if each == method and pattern.fullmatch(path))
+        return max(fitting, default=LARGEST_BODY)
+
+    async def may_upload(self, request: Any) -> bool:
+        """
+        Whether more than a little is taken from who sends a request.
+        """
+        return await self._identity.who(request) is not None
+
     def _add(self, route: Route) -> None:
+        if route.upload:
+            pattern = re.compile(re.sub(r"<[a-z_]+>", "[^/]+", route.path))
+            self._uploads.append((route.method, pattern, route.upload))
+
         async def serve(request: Any, **path: str) -> bytes:
             return self._send(request, await self._reply(route, request, path))
 
@@ -104,10 +123,15 @@ class WebApp:
         if route.form:
             fields: dict[bytes, list[bytes]] = request.args
             return {key.decode("latin-1"): values[-1].decode("utf-8", "replace") for key, values in fields.items()}
-        if route.body is None:
+        if route.body is None and not route.upload:
             return None
-        content_type = request.requestHeaders.getRawHeaders("content-type") or [""]
-        return json_body(route.body, content_type[0], request.content.read())
+        content_type = (request.requestHeaders.getRawHeaders("content-type") or [""])[0]
+        content: bytes = request.content.read()
+        if route.body is None or (route.upload and not is_json(content_type)):
+            return upload_body(content_type, content)
+        if len(content) > LARGEST_BODY:
+            raise too_large(LARGEST_BODY)
+        return json_body(route.body, content_type, content)
 
     def _query(self, route: Route, request: Any) -> object:
         return query_values(route.query, request.args) if route.query is not None else None

@@ -69,6 +69,15 @@ def unauthorized() -> Problem:
     )
 
 
+def too_large(most: int) -> Problem:
+    """
+    The answer to a body that has more bytes than are taken.
+    """
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body of this request may have {most:,} bytes at most.", most=most
+    )
+
+
 def wrong_fields(fields: Sequence[tuple[str, str]]) -> Problem:
     """
     The answer to a request whose fields cannot be, each named.

@@ -17,6 +17,24 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
 
+LARGEST_BODY = 65_536
+"""Bytes of a request's body: an extension has some hundred, and all of a body is kept in memory."""
+
+
+@attrs.frozen
+class Upload:
+    """
+    A body that is a file.
+
+    Attributes:
+        content: The file.
+        content_type: What it was said to be, in lower case and without parameters; may be empty or wrong.
+    """
+
+    content: bytes
+    content_type: str = ""
+
+
 @attrs.frozen
 class Ask:
     """
@@ -25,7 +43,7 @@ class Ask:
     Attributes:
         actor: Who asks; empty on an open route.
         path: The variable parts of the path, by name.
-        body: The body, of the type that the route names.
+        body: The body, of the type that the route names, or an :class:`Upload`.
         query: The query, of the type that the route names.
     """
 
@@ -64,6 +82,8 @@ class Route:
         body: The struct that the JSON body must be, or ``None`` when there is none.
         query: The struct that the query must be, or ``None`` when there is none.
         form: Whether the body is a form of a page, given to ``answer`` as a dict of text.
+        upload: The most bytes of a file that it takes as its body, given to ``answer`` as an :class:`Upload`; 0 for a
+            route that takes none. A body that is JSON is still what ``body`` says.
         is_open: Whether anyone may ask.
     """
 
@@ -73,6 +93,7 @@ class Route:
     body: type[msgspec.Struct] | None = None
     query: type[msgspec.Struct] | None = None
     form: bool = False
+    upload: int = 0
     is_open: bool = False
 
     @property
@@ -94,6 +115,34 @@ def printable(value: str | None) -> None:
         raise ValueError("it has characters that cannot be shown")
 
 
+def is_json(content_type: str) -> bool:
+    """
+    Whether a ``Content-Type`` header says JSON.
+    """
+    return _plain_type(content_type) == "application/json"
+
+
+def upload_body(content_type: str, content: bytes) -> Upload:
+    """
+    The body of a request that is a file.
+
+    Raises:
+        Problem: 415 for a form with files in it, 400 for no file.
+    """
+    if _plain_type(content_type).startswith("multipart/"):
+        raise Problem(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+            "The body must be the file itself, not a form that holds it: curl -T FILE, or --data-binary @FILE.",
+        )
+    if not content:
+        raise Problem(HTTPStatus.BAD_REQUEST, "The body is empty; it must be a file.")
+    return Upload(content, _plain_type(content_type))
+
+
+def _plain_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
+
+
 def json_body(struct: type[msgspec.Struct], content_type: str, content: bytes) -> msgspec.Struct:
     """
     The body of a request, checked.
@@ -101,7 +150,7 @@ def json_body(struct: type[msgspec.Struct], content_type: str, content: bytes) -
     Raises:
         Problem: 415 for what is no JSON by its type, 400 for what is none by its text, 422 naming each wrong field.
     """
-    if content_type.partition(";")[0].strip().lower() != "application/json":
+    if not is_json(content_type):
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be JSON: Content-Type: application/json.")
     try:
         raw = msgspec.json.decode(content)

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections import Counter
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import unquote_to_bytes
 
 import msgspec
 from twisted.application.service import Service
+from twisted.internet.defer import Deferred
 from twisted.internet.error import CannotListenError
 from twisted.logger import Logger
 from twisted.protocols.tls import TLSMemoryBIOFactory
@@ -19,16 +20,13 @@ from werkzeug.exceptions import BadHost
 
 from pbx.transport.source import source_of
 from pbx.web.app import HEADERS, shown_path
-from pbx.web.problems import MEDIA_TYPE, Problem
+from pbx.web.problems import MEDIA_TYPE, Problem, too_large, unauthorized
+from pbx.web.routes import LARGEST_BODY
 
 if TYPE_CHECKING:
-    from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IAddress, IListeningPort, IOpenSSLServerConnectionCreator
     from twisted.python.failure import Failure
     from twisted.web.resource import IResource
-
-LARGEST_BODY = 65_536
-"""Bytes of a request's body: an extension has some hundred, and all of a body is kept in memory."""
 
 DRAINED = 1_048_576
 """Bytes that are read and dropped so that a client which sends too much can read why; then it is cut off."""
@@ -46,13 +44,33 @@ class ServerError(Exception):
     """
 
 
+class Gate(Protocol):
+    """
+    What is asked before a large body is read.
+    """
+
+    def largest(self, method: str, path: str) -> int:
+        """
+        The most bytes that the body of a request may have.
+        """
+
+    async def may_upload(self, request: Any) -> bool:
+        """
+        Whether more than :data:`LARGEST_BODY` is taken from who sends a request, of which the headers are there.
+        """
+
+
 class Request(server.Request):
     """
     A request whose body is limited, and whose failures are problem documents.
     """
 
     _received = 0
-    _is_too_large = False
+    _most = LARGEST_BODY
+    _is_refused = False
+    _is_cut_off = False
+    _is_asked = False
+    _is_whole = False
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 - Twisted calls it
         """
@@ -60,27 +78,37 @@ class Request(server.Request):
         """
         # Not the length: a large one would make Twisted open a temporary file.
         server.Request.gotLength(self, 0)
-        if length is not None and length > DRAINED:
-            self._cut_off()
+        channel: Any = self.channel
+        gate = channel.site.gate
+        if gate is not None:
+            # Twisted tells the request what it asks for only when its body is there.
+            path = unquote_to_bytes(channel._path.partition(b"?")[0])
+            self._most = gate.largest(channel._command.decode("latin-1"), path.decode("utf-8", "replace"))
+        if length is not None and length > max(self._most, DRAINED):
+            self._cut_off(too_large(self._most))
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 - Twisted calls it
         """
         A part of the body.
         """
         self._received += len(data)
-        if self._is_too_large or self._received > LARGEST_BODY:
-            self._is_too_large = True
-            if self._received - len(data) <= DRAINED < self._received:
-                self._cut_off()
+        if self._is_refused or self._received > self._most:
+            self._is_refused = True
+            drained = max(self._most, DRAINED)
+            if self._received - len(data) <= drained < self._received:
+                self._cut_off(too_large(self._most))
             return
         server.Request.handleContentChunk(self, data)
+        if self._received > LARGEST_BODY and not self._is_asked:
+            self._ask()
 
     def process(self) -> None:
         """
         The request is there as a whole.
         """
-        if self._is_too_large:
-            self._send(_too_large())
+        self._is_whole = True
+        if self._is_refused:
+            self._send(too_large(self._most))
         elif not _is_utf8(unquote_to_bytes(self.path)) or not _is_utf8(server.Request.getRequestHostname(self)):
             self._send(Problem(HTTPStatus.BAD_REQUEST, "The path or the host name is not UTF-8."))
         else:
@@ -106,22 +134,42 @@ class Request(server.Request):
         request.write(body)
         request.finish()
 
-    def _cut_off(self) -> None:
+    def _ask(self) -> None:
+        """
+        Read no further until it is known that this is no stranger: strangers may not fill the memory.
+        """
+        self._is_asked = True
+        channel: Any = self.channel
+        channel.transport.pauseProducing()
+        answer = Deferred.fromCoroutine(channel.site.gate.may_upload(self))
+        answer.addErrback(lambda failure: self._log.failure("who uploads cannot be told", failure=failure))
+        answer.addCallback(self._answered)
+
+    def _answered(self, may_upload: bool | None) -> None:
+        channel: Any = self.channel
+        # What came as a whole meanwhile is asked about again, as any request.
+        if channel is None or channel.transport is None or self._is_whole:
+            may_upload = True
+        if not may_upload:
+            self._cut_off(unauthorized())
+        if channel is not None and channel.transport is not None:
+            channel.transport.resumeProducing()
+
+    def _cut_off(self, problem: Problem) -> None:
         """
         Answer past the request, which is not to be read to its end, and close.
         """
-        self._is_too_large = True
-        body = msgspec.json.encode(_too_large().document())
-        head = f"HTTP/1.1 413 Content Too Large\r\nContent-Type: {MEDIA_TYPE}\r\nContent-Length: {len(body)}\r\n"
+        if self._is_cut_off:
+            return
+        self._is_refused = self._is_cut_off = True
+        body = msgspec.json.encode(problem.document())
+        status = HTTPStatus(problem.status)
+        head = f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: {MEDIA_TYPE}\r\n"
+        lines = {**problem.headers, "Content-Length": str(len(body)), "Connection": "close"}
+        head += "".join(f"{name}: {value}\r\n" for name, value in lines.items())
         channel: Any = self.channel
-        channel.transport.write(head.encode() + b"Connection: close\r\n\r\n" + body)
+        channel.transport.write(head.encode() + b"\r\n" + body)
         channel.loseConnection()
-
-
-def _too_large() -> Problem:
-    return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body of a request may have {LARGEST_BODY} bytes at most."
-    )
 
 
 def _is_utf8(text: bytes) -> bool:
@@ -140,8 +188,17 @@ class Site(server.Site):
     _log = Logger()
     noisy = False
 
-    def __init__(self, resource: IResource, reactor: Any) -> None:
+    def __init__(self, resource: IResource, reactor: Any, gate: Gate | None = None) -> None:
+        """
+        A site.
+
+        Args:
+            resource: Its root.
+            reactor: The clock for idle connections.
+            gate: What tells how large a body may be; without it none may be large.
+        """
         server.Site.__init__(self, resource, requestFactory=Request, timeout=IDLE, reactor=reactor)
+        self.gate = gate
 
     def startFactory(self) -> None:  # noqa: N802 - Twisted calls it
         """
@@ -233,11 +290,12 @@ class WebServer(Service):
         port: int = address.port
         return port
 
-    def serve(self, resource: IResource) -> None:
+    def serve(self, resource: IResource, gate: Gate | None = None) -> None:
         """
         Serve another root from the next request on.
         """
         self._site.resource = resource
+        self._site.gate = gate
 
     def startService(self) -> None:
         """

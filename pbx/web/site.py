@@ -224,4 +224,4 @@ class WebSite:
             tasks,
             unavailable=(DatabaseDown, DatabaseTimeout),
         )
-        server.serve(app.resource())
+        server.serve(app.resource(), app)

@@ -82,7 +82,7 @@ class Client:
         self.identity = identity or FakeIdentity()
         self.clock = Clock()
         self.app = WebApp(routes, self.identity, self.tasks, unavailable)
-        self.site = Site(self.app.resource(), self.clock)
+        self.site = Site(self.app.resource(), self.clock, self.app)
 
     def connect(self) -> tuple[Any, StringTransportWithDisconnection]:
         """

@@ -17,8 +17,8 @@ from zope.interface.verify import verifyObject
 
 from pbx.web.identity import AnyOf, IAudit, IIdentity, LogAudit
 from pbx.web.problems import Problem
-from pbx.web.routes import Ask, Route
-from pbx.web.server import DRAINED, LARGEST_BODY
+from pbx.web.routes import LARGEST_BODY, Ask, Route
+from pbx.web.server import DRAINED
 from tests.web.client import Answer, Client, FakeAudit, FakeIdentity, parsed
 
 
