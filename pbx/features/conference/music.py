@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 from pbx.media.music import DEFAULT, files_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
     from pathlib import Path
 
     from twisted.internet.defer import Deferred
@@ -38,9 +38,8 @@ class OnePiece:
         """
         self._music = music
         self._sounds = sounds
-        threads = sounds.reactor.getThreadPool()
-        self._list: Callable[..., Deferred[Sequence[Path]]] = partial(
-            deferToThreadPool, sounds.reactor, threads, files_of
+        self._in_thread: Callable[..., Deferred[list[Path]]] = partial(
+            deferToThreadPool, sounds.reactor, sounds.reactor.getThreadPool()
         )
 
     async def __call__(self, name: str) -> Sound | None:
@@ -49,7 +48,7 @@ class OnePiece:
         """
         classes = {music.name: music for music in self._music.classes}
         chosen = classes.get(name) or classes.get(DEFAULT)
-        files = await self._list(chosen.files) if chosen is not None else ()
+        files = await self._in_thread(files_of, chosen.files) if chosen is not None else []
         if not files:
             return None
         sound = await self._sounds.load(secrets.choice(files))
