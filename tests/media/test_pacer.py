@@ -61,3 +61,43 @@ class PacerTests(SynchronousTestCase):
         self.clock.advance(1.0)
         self.pacer.stop(player)
         self.assertEqual([frames for _, frames in player.asked], [1, 3, MAX_BEHIND])
+
+    def test_one_after_the_other(self) -> None:
+        """
+        Whoever ends within a tick may be followed by another at once: the tick stays one every 20 ms.
+        """
+        after, pacer = Player(), self.pacer
+
+        class Ends(Player):
+            def tick(self, now: float, frames: int) -> None:
+                super().tick(now, frames)
+                pacer.stop(self)
+                pacer.start(after)
+
+        one = Ends()
+        self.pacer.start(one)
+        for _ in range(4):
+            self.clock.advance(0.02)
+        self.assertEqual(len(self.clock.getDelayedCalls()), 1)
+        self.pacer.stop(after)
+        self.assertEqual((one.asked, after.asked), ([(0.0, 1)], [(0.02, 1), (0.04, 1), (0.06, 1), (0.08, 1)]))
+        self.assertEqual(self.clock.getDelayedCalls(), [])
+
+    def test_failure(self) -> None:
+        """
+        One that fails is logged and plays no more; the others are heard.
+        """
+
+        class Fails(Player):
+            def tick(self, now: float, frames: int) -> None:
+                super().tick(now, frames)
+                raise RuntimeError("no codec")
+
+        one, other = Fails(), Player()
+        self.pacer.start(one)
+        self.pacer.start(other)
+        self.clock.pump([0.02] * 2)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        self.assertEqual((len(one.asked), len(other.asked)), (1, 2))
+        self.pacer.stop(other)
+        self.assertEqual(self.clock.getDelayedCalls(), [])
