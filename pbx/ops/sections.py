@@ -237,6 +237,15 @@ class Media(Section, frozen=True):
     latch: Literal["normal", "strict"] = "normal"
 
 
+class Blf(Section, frozen=True):
+    """
+    The lamps that show who is on the phone.
+    """
+
+    unregistered: Literal["idle", "busy"] = "idle"
+    max_subscriptions: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number, 1 to 1000000")] = 20_000
+
+
 class Manhole(Section, frozen=True):
     """
     The debug shell over SSH.
@@ -262,4 +271,5 @@ class Configuration(Section, frozen=True):
     security: Security = Security()
     registration: Registration = Registration()
     media: Media = Media()
+    blf: Blf = Blf()
     manhole: Manhole | None = None
