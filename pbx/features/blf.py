@@ -1,0 +1,114 @@
+"""
+Busy lamp fields: the event package ``dialog`` (RFC 4235), so that a key shows who is on the phone, and picks up.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+from zope.interface import implementer
+
+from pbx.dialog.notifier import IEventPackage
+from pbx.sip.dialog_info import DIALOG_INFO, DialogElement, Participant, dialog_info
+from pbx.sip.message import ProtocolError
+
+if TYPE_CHECKING:
+    from pbx.dialog.notifier import Notifier
+    from pbx.dialog.subscriber import Subscriber
+    from pbx.directory.directory import Directory
+    from pbx.directory.extension import Extension
+    from pbx.features.presence import Line, Presence
+
+DND, UNREGISTERED = "dnd", "unregistered"
+"""The dialogs that stand for what is no call, and shows as busy all the same."""
+
+HIDDEN = Participant("sip:anonymous@anonymous.invalid", "Anonymous")
+"""Who does not want to be known (RFC 3323 4.1.1.3)."""
+
+_USER = "-_.!~*'()&=+$,;?/"
+"""What the user part of a URI holds unescaped, besides letters and digits (RFC 3261 25.1)."""
+
+
+@implementer(IEventPackage)
+class Blf:
+    """
+    Tells phones of the calls of extensions.
+
+    Args:
+        notifier: Who knows which phones want to be told.
+        presence: What the extensions do.
+        directory: Which there are.
+        unregistered: How an extension shows whose phones are not there: ``idle`` or ``busy``.
+    """
+
+    name = "dialog"
+    content_type = DIALOG_INFO
+
+    def __init__(
+        self, notifier: Notifier, presence: Presence, directory: Directory,
+        unregistered: Literal["idle", "busy"] = "idle",
+    ) -> None:
+        self._notifier = notifier
+        self._presence = presence
+        self._directory = directory
+        self._unregistered = unregistered
+        notifier.add(self)
+        presence.on_change(self._changed)
+        directory.on_change(self._extension_changed)
+
+    def resource(self, number: str, party: str) -> str:
+        """
+        The extension of that number, whoever asks.
+
+        Raises:
+            ProtocolError: 404: there is none.
+        """
+        if number not in self._directory:
+            raise ProtocolError(404, "Not Found")
+        return number
+
+    def document(self, subscriber: Subscriber) -> bytes:
+        """
+        Every call of the extension; what was told before and has ended, as such.
+        """
+        number, host = subscriber.resource, subscriber.host
+        dialogs = [_element(line, self._participant(number, host), host) for line in self._presence.lines(number)]
+        presence = self._presence.of(number)
+        if presence is not None and not dialogs:
+            if presence.dnd:
+                dialogs.append(DialogElement(DND, "confirmed"))
+            elif not presence.registered and self._unregistered == "busy":
+                dialogs.append(DialogElement(UNREGISTERED, "confirmed"))
+        now = frozenset(dialog.id for dialog in dialogs)
+        ended = [DialogElement(name, "terminated") for name in sorted(subscriber.known - now)]
+        subscriber.known = now
+        return dialog_info(address(number, host), subscriber.version, [*ended, *dialogs])
+
+    def _participant(self, number: str, host: str) -> Participant:
+        extension = self._directory.extension(number)
+        uri = address(number, host)
+        return Participant(uri, extension.name if extension is not None else "", uri)
+
+    def _changed(self, number: str) -> None:
+        self._notifier.changed(self.name, number)
+
+    def _extension_changed(self, before: Extension | None, after: Extension | None) -> None:
+        if after is None and before is not None:
+            self._notifier.gone(self.name, before.number)
+
+
+def address(number: str, host: str) -> str:
+    """
+    The address of a number at this exchange, whatever it is made of.
+    """
+    return f"sip:{quote(number, safe=_USER)}@{host}"
+
+
+def _element(line: Line, local: Participant, host: str) -> DialogElement:
+    peer = line.peer
+    uri = address(peer.number, host)
+    remote = HIDDEN if peer.anonymous else Participant(uri, peer.name, uri) if peer.number else None
+    return DialogElement(
+        line.id, line.state, line.direction, line.call_id, line.local_tag, line.remote_tag, local, remote
+    )
