@@ -134,6 +134,8 @@ class MenusTests(SynchronousTestCase):
             ("20012", Destination("extension", "20012")),
             ("1 ", SALES),
             ("2#", Destination("menu", "501")),
+            # 3001 can't be dialled, so that 3 alone is a choice at once.
+            ("31 ", SALES),
         ):
             visitor = self.call(keys, direct_dial=True)
             self.assertEqual(self.further, destination, keys)

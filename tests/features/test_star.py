@@ -84,6 +84,10 @@ CASES: list[tuple[str, str, str, Handling, Handling, list[str]]] = [
         "forward_always_on", "1001", "1*3#1003#", PLAIN, Handling(forward_always="1003"),
         ["star-invalid-number", "star-invalid-number", "star-forward-always", *digits("1003")],
     ),
+    (
+        "forward_always_on", "2000", "2#2#1003#", PLAIN, Handling(forward_always="1003"),
+        [*["star-invalid-number"] * 3, "star-forward-always", *digits("1003")],
+    ),
     ("forward_always_on", "", " ", PLAIN, PLAIN, ["star-enter-number", "star-not-changed"]),
     ("forward_always_on", "", "#", Handling(dnd=True), Handling(dnd=True), ["star-enter-number", "star-not-changed"]),
     (
