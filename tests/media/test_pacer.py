@@ -62,6 +62,47 @@ class PacerTests(SynchronousTestCase):
         self.pacer.stop(player)
         self.assertEqual([frames for _, frames in player.asked], [1, 3, MAX_BEHIND])
 
+    def test_after_a_rest(self) -> None:
+        """
+        Time in which nobody played is not made good.
+        """
+        player = Player()
+        self.pacer.start(player)
+        self.clock.advance(0.02)
+        self.pacer.stop(player)
+        self.clock.advance(1.003)
+        self.pacer.start(player)
+        self.clock.advance(0.02)
+        self.pacer.stop(player)
+        self.assertEqual(player.asked, [(0.0, 1), (0.02, 1), (1.023, 1), (1.043, 1)])
+
+    def test_stopped_and_started(self) -> None:
+        """
+        However often players come and go, there is one frame in 20 ms.
+        """
+        player = Player()
+        for _ in range(100):
+            self.pacer.start(player)
+            self.clock.advance(0.005)
+            self.pacer.stop(player)
+        self.pacer.start(player)
+        self.clock.advance(0.02)
+        self.pacer.stop(player)
+        self.assertLessEqual(len(player.asked), 27)
+        self.assertEqual({frames for _, frames in player.asked}, {1})
+
+    def test_no_drift(self) -> None:
+        """
+        Over an hour not one frame is lost or doubled, though 20 ms are no binary number.
+        """
+        player = Player()
+        self.pacer.start(player)
+        for _ in range(180_000):
+            self.clock.advance(0.02)
+        self.pacer.stop(player)
+        self.assertLess(abs(len(player.asked) - 180_001), 2)
+        self.assertEqual({frames for _, frames in player.asked}, {1})
+
     def test_one_after_the_other(self) -> None:
         """
         Whoever ends within a tick may be followed by another at once: the tick stays one every 20 ms.
