@@ -158,7 +158,7 @@ class MistakeTests(SettingsCase):
             sorted(self.mistakes(text)),
             [
                 "line 10, sip_trunks[0].enabled: found 'maybe'; allowed is true or false",
-                "line 11, colour: unknown key; known here: api, database, logging, manhole, media, paths, "
+                "line 11, colour: unknown key; known here: api, blf, database, logging, manhole, media, paths, "
                 "registration, security, server, sip_trunks, star_codes, voicemail",
                 "line 2, server.sip_prot: unknown key; did you mean sip_port?",
                 "line 3, server.sip_port: found '5060'; allowed is a port, 1 to 65535",
