@@ -187,7 +187,7 @@ class Incoming:
             return unusual
         sink = self.sink
         outgoing_second = self.payload_types[second]
-        if sink is None or sink.destination is None or outgoing_second < 0:
+        if sink is None or sink.destination is None or outgoing_second < 0 or sink.hushed:
             if self.listener is not None:
                 self._tell(self.listener, second, sequence, timestamp, length, now)
             return unusual

@@ -75,6 +75,7 @@ class Outgoing:
         packets: Packets sent.
         octets: Payload bytes sent, with header extensions.
         dropped: Packets that could not be sent.
+        hushed: Whether nothing is sent but keys; by :meth:`hush`.
     """
 
     socket: DatagramSocket
@@ -90,6 +91,8 @@ class Outgoing:
     packets: int = 0
     octets: int = 0
     dropped: int = 0
+    hushed: bool = False
+    _pressed: bool = False
     _carried: Carried | None = None
     _sequence: int = -1
     _timestamp: int = 0
@@ -125,6 +128,7 @@ class Outgoing:
         self.source = ssrc
         if self.ssrc < 0:
             self.ssrc = ssrc
+        self._pressed = False
         if self._sequence >= 0:
             self.sequence_shift = (self._sequence + 1 - sequence) & 0xFFFF
             self.timestamp_shift = (self._next_timestamp(now) - timestamp) & 0xFFFFFFFF
@@ -171,9 +175,9 @@ class Outgoing:
             first: Whether nothing came before it: it gets the marker, and the timestamp goes on by the time gone by.
         """
         destination = self.destination
-        if destination is None:
+        if destination is None or self.hushed:
             return
-        if first or self._carried is not None or self._sequence < 0:
+        if first or self._pressed or self._carried is not None or self._sequence < 0:
             payload_type |= self._begin(now, first)
         else:
             self._timestamp = (self._timestamp + self.clock_rate // FRAMES_PER_SECOND) & 0xFFFFFFFF
@@ -198,8 +202,9 @@ class Outgoing:
         """
         Move on to where sound of our own begins; the marker, if it gets one.
         """
-        if self._carried is not None:
+        if self._carried is not None or self._pressed:
             self.release()
+            self._pressed = False
             first = True
         self.announce()
         if self._sequence < 0:
@@ -209,6 +214,38 @@ class Outgoing:
         else:
             self._timestamp = (self._timestamp + self.clock_rate // FRAMES_PER_SECOND) & 0xFFFFFFFF
         return MARKER if first else 0
+
+    def send_event(self, payload_type: int, payload: bytes, now: float, *, first: bool) -> None:
+        """
+        Send a report of a key being pressed; all reports of one key have the timestamp of its beginning (RFC 4733 2.1).
+
+        Args:
+            payload_type: The payload type the receiver expects.
+            payload: The report.
+            now: The time.
+            first: Whether it is the key's first report: it gets the marker.
+        """
+        if self.destination is None:
+            return
+        if first or not self._pressed:
+            payload_type |= self._begin(now, True)
+            self._time = now
+            self._pressed = True
+        self._sequence = (self._sequence + 1) & 0xFFFF
+        self.send(HEADER.pack(PLAIN, payload_type, self._sequence, self._timestamp, self.ssrc) + payload)
+
+    def hush(self) -> None:
+        """
+        Send keys only from now on, and nothing that is said or relayed.
+        """
+        self.hushed = True
+        self.changed()
+
+    def unhush(self) -> None:
+        """
+        Send everything again.
+        """
+        self.hushed = False
 
     def send(self, packet: bytes | memoryview) -> None:
         """

@@ -84,7 +84,7 @@ class RtpSession:
         self.on_closed: Callable[[RtpSession], object] | None = None
         self.report_due = 0.0
         self._listener: IListener | None = None
-        self._clock = clock
+        self.clock = clock
         self._poller = poller
         self._rtp, self._rtcp = sockets
         self._buffer = buffer
@@ -160,7 +160,7 @@ class RtpSession:
         """
         if (crypto_local is None) != (crypto_remote is None):
             raise ValueError("SRTP needs the keys of both sides")
-        now = self._clock.seconds()
+        now = self.clock.seconds()
         before, self._remote = self._remote, remote
         first = before is None
         if before is None or (remote.rtcp_host, remote.rtcp_port) != (before.rtcp_host, before.rtcp_port):
@@ -286,7 +286,7 @@ class RtpSession:
         # RFC 3550 6.3.7: who never sent anything does not say goodbye.
         self.outgoing.settle()
         if self._remote is not None and (self.outgoing.packets or self.reports.sent):
-            self.send_report(self._clock.seconds(), goodbye=True)
+            self.send_report(self.clock.seconds(), goodbye=True)
         quality = self._quality = self.quality()
         self.relay_into(None, NOTHING)
         self.listen(None)

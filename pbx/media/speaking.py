@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from pbx.audio.codec import encoder, known
+from pbx.audio.resampling import Resampler
 from pbx.media.pacer import TICK
 
 if TYPE_CHECKING:
@@ -33,13 +34,14 @@ class Speaking:
 
         Args:
             session: Where it is heard.
-            rate: Samples a second wanted; heeded by Opus (8,000, 16,000, 48,000), other codecs have one rate.
+            rate: Samples a second of what is said, whatever is agreed: 8,000, 16,000 or 48,000; by default what the
+                agreed codec has, 16,000 for Opus.
         """
         self.session = session
         self._wanted = rate
         self._agreed: object = None
         self._format: Format | None = None
-        self._encoder: Encoder | None = None
+        self._encoder: tuple[Encoder, Resampler | None] | None = None
         self._last = float("-inf")
 
     @property
@@ -56,9 +58,9 @@ class Speaking:
         """
         Samples a second of what :meth:`say` takes; it changes when another codec is agreed.
         """
-        if self.format is None:
-            return NARROWBAND
-        return self._voice().rate
+        if self._wanted:
+            return self._wanted
+        return self._voice()[0].rate if self.format is not None else NARROWBAND
 
     def say(self, pcm: Samples, now: float) -> None:
         """
@@ -69,7 +71,8 @@ class Speaking:
             now: The time.
         """
         if self.format is not None and self.session.outgoing.destination is not None:
-            self.say_frame(self._voice().encode(pcm), now)
+            voice, resampler = self._voice()
+            self.say_frame(voice.encode(pcm if resampler is None else resampler.convert(pcm)), now)
 
     def say_frame(self, payload: bytes, now: float) -> None:
         """
@@ -86,13 +89,17 @@ class Speaking:
         self._agreed = self.session.agreed
         before = self._format
         self._format = next((item for item in self.session.agreed.send if item.is_sound and known(item)), None)
+        if self._format is not None:
+            self.session.outgoing.clock_rate = self._format.clock
         if before is None or self._format is None or not before.matches(self._format):
             self._encoder = None
 
-    def _voice(self) -> Encoder:
+    def _voice(self) -> tuple[Encoder, Resampler | None]:
         # Made when the first sound is there: a leg that is only listened to needs none.
         if self._encoder is None:
-            assert self._format is not None  # noqa: S101 - asked by both callers
-            self._encoder = encoder(self._format, self._wanted)
-            assert self._encoder is not None  # noqa: S101 - it is known
+            made = encoder(self._format, self._wanted) if self._format is not None else None
+            if made is None:
+                raise ValueError("no codec is agreed that is known")
+            wanted = self._wanted
+            self._encoder = made, Resampler(wanted, made.rate) if wanted and wanted != made.rate else None
         return self._encoder
