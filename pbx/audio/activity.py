@@ -25,6 +25,10 @@ Flags: TypeAlias = npt.NDArray[np.bool_]
 """Yes or no for each stream."""
 
 
+SILENT: Final = -127.0
+"""The level of silence in dBov (RFC 6464 3)."""
+
+
 def power(dbov: float) -> float:
     """
     The mean square of samples at a level in dB below overload (ITU-T G.100.1: 0 dBov is a full-scale square wave).
@@ -34,9 +38,9 @@ def power(dbov: float) -> float:
 
 def dbov(mean_square: float) -> float:
     """
-    The level of a mean square; -127 for silence.
+    The level of a mean square; :data:`SILENT` for silence.
     """
-    return max(-127.0, 10 * float(np.log10(max(mean_square, 1e-6) / 32_768.0**2)))
+    return max(SILENT, 10 * float(np.log10(max(mean_square, 1e-6) / 32_768.0**2)))
 
 
 QUIET: Final = power(-60.0)
@@ -54,17 +58,23 @@ SOFTEST_NOISE: Final = QUIET / ABOVE_NOISE
 SPEECH: Final = power(-42.0)
 """What counts as talking: 16 dB below the usual level of speech (ITU-T P.56: -26 dBov)."""
 
-RISE: Final = 1.01
-"""By which the background noise is taken to have grown a frame: 2 dB a second."""
+BLOCK: Final = 5
+"""Frames from one look at noise and talking to the next: 0.1 s, for neither needs to be known sooner."""
+
+RISE: Final = 1.05
+"""By which the background noise is taken to have grown a block: 2 dB a second."""
 
 AUDIBLE_AFTER: Final = 15
 """Frames for which who was audible stays so: 0.3 s."""
 
-TALKING_FROM: Final = 5
-"""Frames of speech of the last few that make talking: 0.1 s."""
+TALKING_FROM: Final = 3
+"""Frames of speech in a block that make talking; a click has one or two."""
 
 TALKING_AFTER: Final = 40
 """Frames for which who talked is said to talk: 0.8 s."""
+
+NEVER: Final = -1_000_000
+"""The number of the frame in which something happened that did not."""
 
 
 class Activity:
@@ -72,22 +82,37 @@ class Activity:
     What is known of several streams from frame to frame.
 
     Attributes:
-        powers: The latest frame of each.
         audible: Whether each belongs into the mix.
         talking: Whether each is talking.
+        looked: Whether the latest frame ended a block, so that :attr:`talking` may have changed.
     """
 
-    def __init__(self, streams: int) -> None:
+    def __init__(self, streams: int, samples: int) -> None:
         """
         Begin with streams that were silent.
+
+        Args:
+            streams: How many.
+            samples: Samples a frame.
         """
-        self.powers: Powers = np.zeros(streams, np.float32)
         self.audible: Flags = np.zeros(streams, np.bool_)
         self.talking: Flags = np.zeros(streams, np.bool_)
-        self._noise: Powers = np.full(streams, SOFTEST_NOISE, np.float32)
-        self._audible_left = np.zeros(streams, np.int16)
-        self._speech = np.zeros(streams, np.int16)
-        self._talking_left = np.zeros(streams, np.int16)
+        self.looked = False
+        # All powers are sums of squares, not means: it saves a division a frame.
+        self._samples = samples
+        self._sums: Powers = np.zeros(streams, np.float32)
+        self._noise: Powers = np.full(streams, SOFTEST_NOISE * samples, np.float32)
+        self._threshold: Powers = np.full(streams, QUIET * samples, np.float32)
+        self._speech = np.zeros(streams, np.int8)
+        self._heard = np.full(streams, NEVER, np.int64)
+        self._talked = np.full(streams, NEVER, np.int64)
+        self._frame = 0
+
+    def level(self, stream: int) -> float:
+        """
+        How loud the latest frame of a stream was, in dBov.
+        """
+        return dbov(float(self._sums[stream]) / self._samples)
 
     def hear(self, frames: Frames) -> None:
         """
@@ -96,25 +121,15 @@ class Activity:
         Args:
             frames: Shape (streams, samples).
         """
-        powers: Powers = np.einsum("ij,ij->i", frames, frames)
-        powers /= np.float32(max(1, frames.shape[1]))
-        self.powers = powers
-        # A silent frame between two words says nothing about the noise under them.
-        silent = powers < 1.0
-        noise = np.minimum(np.where(silent, self._noise, powers), self._noise * np.float32(RISE))
-        self._noise = np.clip(noise, np.float32(SOFTEST_NOISE), np.float32(LOUDEST_NOISE))
-        loud = powers > np.maximum(self._noise * np.float32(ABOVE_NOISE), np.float32(QUIET))
-        self._audible_left = np.where(loud, np.int16(AUDIBLE_AFTER), np.maximum(self._audible_left - 1, 0))
-        self.audible = self._audible_left > 0
-        # Goes up with speech and down without: a click does not get far.
-        speech = powers > np.float32(SPEECH)
-        self._speech = np.clip(self._speech + np.where(speech, np.int16(1), np.int16(-1)), 0, TALKING_FROM)
-        full = self._speech >= TALKING_FROM
-        going_on = speech & self.talking
-        self._talking_left = np.where(
-            full | going_on, np.int16(TALKING_AFTER), np.maximum(self._talking_left - 1, 0)
-        )
-        self.talking = self._talking_left > 0
+        self._frame = now = self._frame + 1
+        sums = self._sums
+        np.einsum("ij,ij->i", frames, frames, out=sums)
+        np.copyto(self._heard, now, where=sums > self._threshold)
+        self.audible = self._heard > now - AUDIBLE_AFTER
+        self._speech += sums > SPEECH * self._samples
+        self.looked = now % BLOCK == 0
+        if self.looked:
+            self._look(now)
 
     def keep(self, rows: Sequence[int]) -> Activity:
         """
@@ -123,9 +138,23 @@ class Activity:
         Args:
             rows: For each stream to come the number it has now, -1 for one that was silent.
         """
-        other = Activity(len(rows))
+        other = Activity(len(rows), self._samples)
+        other._frame = self._frame
         for row, before in enumerate(rows):
             if before >= 0:
-                for name in vars(other):
-                    vars(other)[name][row] = vars(self)[name][before]
+                for name, value in vars(other).items():
+                    if isinstance(value, np.ndarray):
+                        value[row] = vars(self)[name][before]
         return other
+
+    def _look(self, now: int) -> None:
+        samples, noise, sums = self._samples, self._noise, self._sums
+        np.copyto(self._talked, now, where=self._speech >= TALKING_FROM)
+        self.talking = self._talked > now - TALKING_AFTER
+        self._speech[:] = 0
+        noise *= np.float32(RISE)
+        # A silent frame between two words says nothing about the noise under them.
+        np.minimum(noise, sums, out=noise, where=sums >= samples)
+        np.minimum(noise, np.float32(LOUDEST_NOISE * samples), out=noise)
+        np.maximum(noise, np.float32(SOFTEST_NOISE * samples), out=noise)
+        np.multiply(noise, np.float32(ABOVE_NOISE), out=self._threshold)

@@ -91,10 +91,12 @@ class Plane:
         self._open: Flags = np.array([not muted for _, _, _, muted in rows], np.bool_)
         self._audible: Flags = np.zeros(len(rows), np.bool_)
         self._always: Flags = np.array([owner is None for owner in self.owners], np.bool_)
+        self._sounds = bool(self._always.any())
         rows_before = before.rows_of(self.streams) if before is not None else [-1] * len(rows)
-        self.activity: Activity = before.activity.keep(rows_before) if before is not None else Activity(len(rows))
+        self.activity = Activity(len(rows), self.samples)
         self.talking: Flags = np.zeros(len(rows), np.bool_)
         if before is not None:
+            self.activity = before.activity.keep(rows_before)
             for row, old in enumerate(rows_before):
                 self.talking[row] = old >= 0 and before.talking[old]
 
@@ -121,7 +123,9 @@ class Plane:
                 heard[row] = 0.0
                 fits = False
         self.activity.hear(heard)
-        self._audible = self.activity.audible & self._open | self._always
+        self._audible = self.activity.audible & self._open
+        if self._sounds:
+            self._audible |= self._always
         self.loud = np.flatnonzero(self._audible)
         self.mix[:] = 0.0
         if self.loud.size:
@@ -148,6 +152,8 @@ class Plane:
         """
         Whose talking has begun or ended with this frame, as (owner, whether it talks now).
         """
+        if not self.activity.looked:
+            return []
         before, self.talking = self.talking, self.activity.talking & self._open
         return [
             (self.owners[row], bool(self.talking[row]))

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from pbx.audio.activity import dbov
+from pbx.audio.activity import SILENT
 from pbx.audio.polyphase import Polyphase
 from pbx.media.room_sound import Announcements, Music, PlayedSound
 
@@ -206,7 +206,7 @@ class Member:
         How loud it is now, in dBov; -127 for silence.
         """
         plane = self.place.plane
-        return -127.0 if plane is None else dbov(float(plane.activity.powers[self.place.row]))
+        return SILENT if plane is None else plane.activity.level(self.place.row)
 
     def whisper(self, sound: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
         """

@@ -30,7 +30,7 @@ class ActivityTests(SynchronousTestCase):
     """
 
     def setUp(self) -> None:
-        self.activity = Activity(1)
+        self.activity = Activity(1, 160)
 
     def hear(self, frames: int, level: float | None) -> None:
         """
@@ -82,10 +82,10 @@ class ActivityTests(SynchronousTestCase):
         self.assertTrue(self.activity.talking[0])
         self.hear(TALKING_AFTER - 5, None)
         self.assertTrue(self.activity.talking[0])
-        self.hear(2, -26)
+        self.hear(8, -26)
         self.hear(TALKING_AFTER - 5, None)
         self.assertTrue(self.activity.talking[0])
-        self.hear(20, None)
+        self.hear(15, None)
         self.assertFalse(self.activity.talking[0])
 
     def test_keep(self) -> None:
