@@ -20,6 +20,7 @@ class MediaSettings:
         latch: ``normal`` sends to where a phone's packets come from, ``strict`` only to where its SDP says.
         dscp: The mark on media packets (RFC 4594: EF is 46).
         report_interval: Seconds between RTCP reports, on average (RFC 3550 6.2).
+        tones: The country whose ringing, busy and other tones callers hear, as ISO 3166 has it in lower case.
     """
 
     port_range_start: int = 10_000
@@ -27,3 +28,4 @@ class MediaSettings:
     latch: Literal["normal", "strict"] = "normal"
     dscp: int = 46
     report_interval: float = 5.0
+    tones: str = "us"

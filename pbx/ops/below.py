@@ -116,6 +116,7 @@ def media_settings(settings: Settings) -> MediaSettings:
         port_range_start=settings.server.rtp_port_range_start,
         port_range_end=settings.server.rtp_port_range_end,
         latch=settings.media.latch,
+        tones=settings.media.tones,
     )
 
 

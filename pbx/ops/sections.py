@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
+from pbx.audio.tones import COUNTRIES, DEFAULT
 from pbx.ops.strict import is_secret
 
 
@@ -235,6 +236,9 @@ class Media(Section, frozen=True):
 
     silence_timeout: Seconds = 60
     latch: Literal["normal", "strict"] = "normal"
+    tones: Annotated[
+        str, Meta(pattern=rf"^({'|'.join(COUNTRIES)})\Z", description=f"a country: {', '.join(COUNTRIES)}")
+    ] = DEFAULT
 
 
 class Blf(Section, frozen=True):

@@ -19,13 +19,13 @@ from pbx.ops.below import (
     media_settings,
     transport_settings,
 )
-from pbx.ops.settings import Settings, load
+from pbx.ops.settings import Settings, SettingsError, load
 
 TEXT = """
 server: {sip_host: ["192.0.2.1", "::1"], sip_port: 5070, sip_tls_port: null, rtp_port_range_start: 12000,
          rtp_port_range_end: 12099}
 security: {allow: ["198.51.100.0/24"], failures_before_block: 3, failure_window: 60, block_time: 70}
-media: {latch: strict}
+media: {latch: strict, tones: uk}
 """
 
 
@@ -66,7 +66,14 @@ class BelowTests(SynchronousTestCase):
         """
         settings = media_settings(self.settings())
         self.assertEqual((settings.port_range_start, settings.port_range_end), (12000, 12099))
-        self.assertEqual(settings.latch, "strict")
+        self.assertEqual((settings.latch, settings.tones), ("strict", "uk"))
+
+    def test_tones_of_nowhere(self) -> None:
+        """
+        A country whose tones are not known is an error that names those that are.
+        """
+        with self.assertRaisesRegex(SettingsError, "media.tones.*a country: at, au, be"):
+            self.settings("media: {tones: atlantis}")
 
     def test_guard(self) -> None:
         """
