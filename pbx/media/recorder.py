@@ -235,9 +235,7 @@ class Recorder:
             self._closed = True
             closers, self._closers = self._closers, []
             for closer in closers:
-                # One that was cancelled has its answer.
-                if not closer.called:
-                    closer.callback(None)
+                closer.callback(None)
         elif self._waiting_bytes >= INTERVAL * self.rate * SAMPLE:
             self._do(self._append, self._take())
 

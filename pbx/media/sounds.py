@@ -188,9 +188,7 @@ class Sounds:
                 language=key[1] or "any",
             )
         for waiter in self._loading.pop(key):
-            # One that was cancelled has its answer.
-            if not waiter.called:
-                waiter.callback(kept.sound)
+            waiter.callback(kept.sound)
 
     def _make_room(self) -> None:
         size = self.size

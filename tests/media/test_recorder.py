@@ -209,6 +209,23 @@ class RecorderTests(SynchronousTestCase):
         np.testing.assert_array_equal(soundfile.read(self.path, dtype="int16")[0], ramp(50))
         self.assertEqual(len(self.errors), 1)
 
+    def test_broken_disk(self) -> None:
+        """
+        A disk that fails again when the file is closed is not said twice; the file counts as long as it was told to be.
+        """
+
+        class Broken(FullDisk):
+            def truncate(self, size: int) -> int:
+                raise OSError(errno.EIO, "Input/output error")
+
+        made = self.recorder(open_file=lambda path: (path.parent.mkdir(parents=True), Broken(path, 20_000))[1])
+        for frame in range(200):
+            made.write(ramp(1, frame * 160))
+            self.clock.advance(0.02)
+        self.assertEqual(self.closed(made), 1.0)
+        self.assertEqual([error.errno for error in self.errors], [errno.ENOSPC])  # type: ignore[attr-defined]
+        self.assertEqual(made.failed, self.errors[0])
+
     def test_no_place(self) -> None:
         """
         A file that can't even be begun is an error, and closing it is none.
