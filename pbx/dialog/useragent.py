@@ -245,7 +245,7 @@ class UserAgentCore:
         if to_tag and method != "REGISTER":
             self._usage_of(request).request_received(transaction, request)
             return
-        if self.transactions.merged(request) is not None:
+        if transaction.merged:
             # RFC 3261 8.2.2.2: the same request came to us by two ways.
             raise ProtocolError(482, "Loop Detected")
         if method in ("BYE", "PRACK", "UPDATE", "INFO"):

@@ -182,6 +182,15 @@ class ServerTransaction:
         return self._reception.machine.state
 
     @property
+    def merged(self) -> bool:
+        """
+        Whether another transaction holds the same request, come by another way (RFC 3261 8.2.2.2).
+        """
+        reception = self._reception
+        # What stands in the layer's table came first, and is nobody's copy.
+        return reception.merge_key is None and reception._layer.merged(self.request) is not None
+
+    @property
     def answered(self) -> bool:
         """
         Whether the final answer was given.

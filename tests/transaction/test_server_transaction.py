@@ -223,13 +223,13 @@ class ServerTests(StageTests):
         """
         The same request come by another way is known as a copy; the first of them is not.
         """
-        merged: list[object] = []
-        self.core.answer = lambda transaction, message: merged.append(self.layer.merged(message))
+        merged: list[bool] = []
+        self.core.answer = lambda transaction, message: merged.append(transaction.merged)
         self.receive(request())
         self.receive(request(branch="z9hG4bK2"))
         self.receive(request(branch="z9hG4bK3", CSeq="2 INVITE"))
         self.receive(request(branch="z9hG4bK4", To="<sip:1002@pbx.example>;tag=ours"))
-        self.assertEqual([way is not None for way in merged], [False, True, False, False])
+        self.assertEqual(merged, [False, True, False, False])
         for transaction, message in self.core.requests:
             transaction.respond(response_to(message, 200))
         self.assertIsNotNone(self.layer.merged(self.core.requests[1][1]))
