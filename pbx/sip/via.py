@@ -16,7 +16,6 @@ from pbx.sip.grammar import (
     format_params,
     number,
     parse_params,
-    replace_param,
     split_plain_params,
 )
 from pbx.sip.uri import parse_host
@@ -107,5 +106,12 @@ class Via:
         """
         This Via as the receiver of the request keeps it: with its source, and ``rport`` whether asked for or not.
         """
-        params = replace_param(replace_param(self.params, "rport", str(port)), "received", host)
-        return Via(self.transport, self.host, self.port, params)
+        stamps = {"rport": str(port), "received": host}
+        params: list[tuple[str, str | None]] = []
+        for pair in self.params:
+            key = pair[0].lower()
+            if key not in ("rport", "received"):
+                params.append(pair)
+            elif key in stamps:
+                params.append((key, stamps.pop(key)))
+        return Via(self.transport, self.host, self.port, (*params, *stamps.items()))
