@@ -91,6 +91,9 @@ class Mwi:
             self._notifier.changed(self.name, extension)
             self._look(extension)
         if number not in mailbox.watchers:
+            for subscriber in self._notifier.subscribers(self.name, number):
+                if subscriber.party not in mailbox.watchers:
+                    subscriber.subscription.end("rejected")
             self._notifier.changed(self.name, number)
 
     def summary(self, number: str) -> MessageSummary:

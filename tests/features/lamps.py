@@ -174,8 +174,8 @@ class LampCase(ExchangeCase):
         """
         for subscriber in self.notifier.all():
             subscriber.subscription.drop()
-        self.assertEqual((len(self.notifier), self.exchange.core.subscriptions, self.kept.rows), (0, {}, {}))
         super().tearDown()
+        self.assertEqual((len(self.notifier), self.exchange.core.subscriptions, self.kept.rows), (0, {}, {}))
 
     def wait(self, seconds: float) -> None:
         """
