@@ -6,4 +6,8 @@ reader of them all), ``latch`` (whose packets are taken), ``srtp``, ``incoming``
 ``express`` (the short one), ``reports`` (RTCP), ``quality``, ``session`` (one leg's media), ``pacer``, ``comfort``,
 ``bridge`` (two sessions joined), ``engine`` (all sessions); ``room_sound``, ``room``, ``mixing`` and ``mixer``
 (conferences).
+
+What the exchange says itself: ``sound`` (its frames in each codec), ``decoding`` (files), ``sounds`` (the library),
+``player``, ``music`` (on hold); ``recorder`` (to a file) and ``take`` (of a leg); ``keys`` and ``ear`` (of the caller);
+``terminal`` (all of it, for a place that a caller is sent to).
 """

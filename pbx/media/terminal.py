@@ -404,8 +404,8 @@ class Terminal:
         name = self._wanted
         if not name or self._sounding or self._closed or self._background is not None or self._noise is not None:
             return
-        if isinstance(name, str) and not name.startswith(TONE) and self._music is not None:
-            self._background = self._music.play(self.session, name)
+        if isinstance(name, str) and not name.startswith(TONE):
+            self._background = None if self._music is None else self._music.play(self.session, name)
             if self._background is None:
                 # As on hold without music: the line must not seem dead.
                 self._noise = ComfortNoise.into(self.session.outgoing, self.session.agreed)

@@ -9,13 +9,14 @@ import itertools
 import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.audio.codec import decoder
 from pbx.audio.g711 import encode_alaw, encode_mulaw
 from pbx.media.player import Player
 from pbx.media.sound import Sound, silence
 from pbx.rtp.packet import Packet
 from pbx.sdp.audio import Format
 from tests.media.memory import EVENTS, PCMA, PCMU, Pair
-from tests.media.test_sounds import chirp
+from tests.media.test_sounds import chirp, likeness
 
 G729 = Format(18, "G729")
 
@@ -171,6 +172,25 @@ class PlayerTests(SynchronousTestCase):
         self.assertEqual(heard(then), encode_alaw(chirp(1.0, 8000)[4000:]))
         self.assertEqual({packet.payload_type for packet in then}, {8})
         self.assertTrue(then[0].marker)
+
+    def test_wide(self) -> None:
+        """
+        In G.722 and Opus it is heard with all its 7 kHz, each with the timestamps of its codec.
+        """
+        for codec, step in ((Format(9, "G722"), 160), (Format(111, "opus", 48_000, 2), 960)):
+            self.session.configure(self.phone.audio(codec), [codec], [codec])
+            self.phone.heard.clear()
+            self.player(sound(1.0, 500, 6000))
+            self.advance(1.2)
+            packets = self.phone.heard
+            self.assertEqual((len(packets), {packet.payload_type for packet in packets}), (50, {codec.payload_type}))
+            for one, other in itertools.pairwise(packets):
+                self.assertEqual((other.timestamp - one.timestamp) & 0xFFFFFFFF, step)
+            decode = decoder(codec, 16_000)
+            assert decode is not None
+            samples = np.concatenate([decode.decode(packet.payload) for packet in packets])
+            # Opus keeps what is heard, not the wave.
+            self.assertGreater(likeness(samples, chirp(1.0, 16_000, 500, 6000)[4000:12_000]), 0.8, codec.name)
 
     def test_no_codec(self) -> None:
         """
