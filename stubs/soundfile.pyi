@@ -10,6 +10,7 @@ class SoundFileRuntimeError(SoundFileError, RuntimeError): ...
 class LibsndfileError(SoundFileRuntimeError): ...
 
 class SoundFile:
+    comment: str
     name: str | PathLike[str] | int | BinaryIO
     samplerate: int
     channels: int

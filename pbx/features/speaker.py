@@ -7,9 +7,9 @@ exchange lets a process of its own speak, because a voice needs some 200 MB and 
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import sys
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +54,10 @@ BITS: Final = 14
 
 SENTENCE_END: Final = 0.15
 """Seconds of rest after what ends a sentence; a piece that goes on has less."""
+
+
+NOTHING_TO_SAY: Final = 3
+"""The exit code for a text in which there is nothing that could be said."""
 
 
 class NoVoiceError(Exception):
@@ -105,6 +109,7 @@ def can_speak() -> bool:
     """
     Whether piper-tts is installed.
     """
+    importlib.invalidate_caches()
     return importlib.util.find_spec("piper") is not None
 
 
@@ -122,8 +127,8 @@ class Speaker:
     def __init__(self, voice: Voice) -> None:
         if not can_speak():
             raise NoVoiceError("Text cannot be spoken here: pip install 'pbx[tts]'.")
-        import_module("onnxruntime").set_seed(SEED)
-        piper: Any = import_module("piper")
+        importlib.import_module("onnxruntime").set_seed(SEED)
+        piper: Any = importlib.import_module("piper")
         self._voice = piper.PiperVoice.load(voice.model)
         self._configuration = piper.SynthesisConfig
 
@@ -170,7 +175,7 @@ def main(arguments: Sequence[str]) -> int:
     samples = Speaker(Voice(model.stem, model)).say(sys.stdin.read())
     if not samples.size:
         sys.stderr.write("There is nothing in this text that could be said.\n")
-        return 3
+        return NOTHING_TO_SAY
     write_flac(target, samples)
     return 0
 
