@@ -7,6 +7,7 @@ In reading order: ``embedded`` (the bundled server and its supervision), ``accou
 ``migrations/`` (the tables), ``system`` (single values: the digest realm), ``passwords`` (hashes of what a person
 typed), ``worker`` (changes gathered into batches), ``jsonb`` (JSON that PostgreSQL takes), ``values`` (frozen values
 as JSON and back), ``mirror`` (a table kept in memory), ``extensions``, ``handling`` (of
-their calls), ``places`` (ring groups, menus, rooms), ``bindings`` (where phones are registered), ``cdr`` (call
+their calls), ``places`` (ring groups, menus, rooms), ``bindings`` (where phones are registered),
+``subscriptions`` (what they want to be told), ``cdr`` (call
 records), ``outbox`` and ``spool`` (how a call record reaches the database whatever happens to it).
 """

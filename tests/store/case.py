@@ -21,7 +21,7 @@ from pbx.store.embedded import EmbeddedPostgres
 from pbx.store.migrate import migrate
 from tests.wire.process import ROOT, reactor
 
-TABLES = ("system", "extension", "location", "cdr", "place")
+TABLES = ("system", "extension", "location", "cdr", "place", "mailbox", "voicemail", "mail", "subscription")
 
 FAST = ("fsync=off", "full_page_writes=off")
 """The tests' data may perish with the machine."""
