@@ -116,8 +116,10 @@ def _optional_section(kind: Any) -> type[msgspec.Struct] | None:
 
 def _item_section(kind: Any) -> type[msgspec.Struct] | None:
     """
-    The struct that the items of a ``tuple[X, ...]`` are.
+    The struct that the items of a ``tuple[X, ...]`` are, also where the tuple may be absent.
     """
+    if _is_union(kind):
+        return next(filter(None, map(_item_section, typing.get_args(kind))), None)
     arguments = typing.get_args(kind)
     return _section(arguments[0]) if typing.get_origin(kind) is tuple and arguments else None
 

@@ -13,17 +13,26 @@ from msgspec import UNSET, Meta, UnsetType
 from zope.interface import Interface
 
 from pbx.directory.extension import Extension
+from pbx.web.destinations import refuse_if_used
 from pbx.web.passwords import password_fault
 from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Reply, Route, printable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
+
+    from pbx.web.destinations import Numbers
 
 
 class ExtensionExistsError(Exception):
     """
     There is an extension with that number already.
+    """
+
+
+class NumberOfPlaceError(ExtensionExistsError):
+    """
+    The number is that of a ring group, a menu or a room.
     """
 
 
@@ -54,11 +63,20 @@ class IExtensions(Interface):
 
         Raises:
             ExtensionExistsError: The number is taken.
+            NumberOfPlaceError: By a place.
         """
 
     async def update(extension: Extension, password: str | None) -> None:  # noqa: N805
         """
         Replace the one with its number; without a password it keeps its digests.
+
+        Raises:
+            ExtensionGoneError: There is none.
+        """
+
+    async def change_handling(number: str, changes: Mapping[str, Any]) -> Extension:  # noqa: N805
+        """
+        Change some attributes of how an extension is handled; the others stay, whoever changes them meanwhile.
 
         Raises:
             ExtensionGoneError: There is none.
@@ -126,15 +144,17 @@ class Extensions:
     The resource.
     """
 
-    def __init__(self, extensions: Any, audit: Any) -> None:
+    def __init__(self, extensions: Any, audit: Any, numbers: Numbers | None = None) -> None:
         """
         A resource over extensions.
 
         Args:
             extensions: An :class:`IExtensions`.
             audit: An :class:`~pbx.web.identity.IAudit`.
+            numbers: Every number that can be called: an extension that a place leads to is not removed.
         """
         self._extensions = extensions
+        self._numbers = numbers
         self._audit = audit
 
     def routes(self) -> list[Route]:
@@ -168,6 +188,9 @@ class Extensions:
         )
         try:
             await self._extensions.add(extension, body.password)
+        except NumberOfPlaceError:
+            detail = f"{body.number} is the number of a ring group, a menu or a conference room already."
+            raise Problem(HTTPStatus.CONFLICT, detail, fields=[("number", "taken")])
         except ExtensionExistsError:
             raise Problem(
                 HTTPStatus.CONFLICT,
@@ -197,6 +220,8 @@ class Extensions:
 
     async def _remove(self, ask: Ask) -> Reply:
         before = await self._existing(ask)
+        if self._numbers is not None:
+            refuse_if_used(self._numbers, before.number)
         if not await self._extensions.remove(before.number):
             raise _missing(before.number)
         self._audit.wrote(ask.actor, "remove", f"extension {before.number}", shown(before), None)

@@ -15,24 +15,36 @@ from pbx.store.extensions import UnknownExtensionError
 from pbx.web.app import WebApp
 from pbx.web.blocks import Blocks, IBlocks
 from pbx.web.calls import CallRecords, Calls, ICdr, IRegistrations, Registrations
-from pbx.web.extensions import ExtensionExistsError, ExtensionGoneError, Extensions, IExtensions
+from pbx.web.extensions import (
+    ExtensionExistsError,
+    ExtensionGoneError,
+    Extensions,
+    IExtensions,
+    NumberOfPlaceError,
+)
 from pbx.web.first_admin import FirstAdministrator
+from pbx.web.handling import HandlingOfExtensions
 from pbx.web.hashing import SlowHashes
 from pbx.web.identity import LogAudit
 from pbx.web.local_operator import LocalOperator
+from pbx.web.menus import Menus
+from pbx.web.places import KeptPlaces
+from pbx.web.ring_groups import RingGroups
 from pbx.web.status import Status
 
 if TYPE_CHECKING:
     import datetime as dt
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pbx.directory.extension import Extension
     from pbx.registrar.location import Location
     from pbx.store.cdr import Cdr
     from pbx.store.extensions import Extensions as StoredExtensions
+    from pbx.store.places import Places as StoredPlaces
     from pbx.store.system import System
     from pbx.tasks import Tasks
     from pbx.transport.guard import Guard
+    from pbx.web.destinations import Numbers
     from pbx.web.server import WebServer
 
 
@@ -72,6 +84,8 @@ class KeptExtensions:
                 enabled=extension.enabled,
             )
         except Duplicate as error:
+            if error.constraint == "number_of_place":
+                raise NumberOfPlaceError(extension.number) from error
             raise ExtensionExistsError(extension.number) from error
 
     async def update(self, extension: Extension, password: str | None) -> None:
@@ -90,6 +104,15 @@ class KeptExtensions:
             )
         except UnknownExtensionError as error:
             raise ExtensionGoneError(extension.number) from error
+
+    async def change_handling(self, number: str, changes: Mapping[str, Any]) -> Extension:
+        """
+        Change how one is handled.
+        """
+        try:
+            return await self._stored.change_handling(number, **changes)
+        except UnknownExtensionError as error:
+            raise ExtensionGoneError(number) from error
 
     async def remove(self, number: str) -> bool:
         """
@@ -188,6 +211,8 @@ class WebSite:
         system: Where the first administrator is kept.
         tasks: Where writes run.
         wall: The wall clock in seconds.
+        places: The stored places.
+        numbers: Every number that can be called.
     """
 
     def __init__(
@@ -204,19 +229,29 @@ class WebSite:
         system: System,
         tasks: Tasks,
         wall: Callable[[], float],
+        places: StoredPlaces | None = None,
+        numbers: Numbers | None = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
         self.first = FirstAdministrator(system, SlowHashes(reactor, threads).hash, wall, audit)
-        resources = (
+        kept = KeptExtensions(extensions)
+        resources: list[Any] = [
             Status(exchange, cdr),
-            Extensions(KeptExtensions(extensions), audit),
+            Extensions(kept, audit, numbers),
             Calls(switchboard, audit),
             CallRecords(KeptRecords(cdr)),
             Registrations(LiveRegistrations(location)),
             Blocks(GuardBlocks(guard, reactor.seconds, wall), audit),
             self.first,
-        )
+        ]
+        if places is not None and numbers is not None:
+            kept_places = KeptPlaces(places)
+            resources += [
+                HandlingOfExtensions(kept, numbers, audit),
+                RingGroups(kept_places, numbers, audit),
+                Menus(kept_places, numbers, audit),
+            ]
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],

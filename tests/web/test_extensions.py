@@ -11,6 +11,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pbx.directory.extension import Extension
+from pbx.store.database import Duplicate
 from pbx.store.extensions import UnknownExtensionError
 from pbx.web.extensions import ExtensionGoneError, Extensions, IExtensions
 from pbx.web.site import KeptExtensions
@@ -92,6 +93,26 @@ class ExtensionsTests(SynchronousTestCase):
         verifyObject(IExtensions, kept)
         gone = Deferred.fromCoroutine(kept.update(Extension("1005", "John"), None))
         self.failureResultOf(gone, ExtensionGoneError)
+
+    def test_number_of_a_place(self) -> None:
+        """
+        The number of a ring group, a menu or a room is taken as well, and the answer says so.
+        """
+        class Stored:
+            constraint = "number_of_place"
+
+            async def add(self, *values: Any, **named: Any) -> Extension:
+                raise Duplicate("taken", self.constraint)
+
+        kept = KeptExtensions(Stored())  # type: ignore[arg-type]
+        verifyObject(IExtensions, kept)
+        client = Client(Extensions(kept, self.audit).routes())
+        answer = client.ask("POST", "/api/extensions", MANUAL)
+        self.assertEqual((answer.status, answer.json["field"]), (409, "number"))
+        self.assertIn("ring group", answer.json["detail"])
+        self.patch(Stored, "constraint", "extension_pkey")
+        answer = client.ask("POST", "/api/extensions", MANUAL)
+        self.assertIn("There is an extension 1005 already", answer.json["detail"])
 
     def test_audit(self) -> None:
         """
