@@ -9,6 +9,7 @@ import json
 import os
 import socket
 import subprocess
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from pbx.web import server as server_module
 from pbx.web.app import WebApp
 from pbx.web.extensions import Extensions
 from pbx.web.local_operator import LocalOperator
+from pbx.web.routes import Ask, Route
 from pbx.web.server import ServerError, WebServer
 from tests.web.client import FakeAudit
 from tests.web.fakes import MemoryExtensions
@@ -42,11 +44,19 @@ class WebServerTests(TestCase):
         self.certificate, self.cert_file = ServerCertificate(own.cert_file, own.key_file), own.cert_file
         self.extensions = MemoryExtensions()
         operator = self.operator = LocalOperator(deferToThread)
-        self.app = WebApp(Extensions(self.extensions, FakeAudit()).routes(), operator, Tasks())
+        files = Route("PUT", "/api/extensions", self.uploaded, upload=4_000_000)
+        self.app = WebApp([*Extensions(self.extensions, FakeAudit()).routes(), files], operator, Tasks())
         self.server = WebServer(reactor, "127.0.0.1", 0, self.certificate, self.app.resource())
+        self.server.serve(self.app.resource(), self.app)
         self.server.startService()
         self.addCleanup(self.server.stopService)
         self.url = f"https://localhost:{self.server.port}/api/extensions"
+
+    async def uploaded(self, ask: Ask) -> object:
+        """
+        A file has come.
+        """
+        return {"sum": zlib.crc32(ask.body.content)}
 
     async def curl(self, *arguments: str, user: int | None = None) -> tuple[int, Any]:
         """
@@ -90,6 +100,18 @@ class WebServerTests(TestCase):
         header = ("-H", "Content-Type: application/json")
         status, _ = await self.curl("-k", "-X", "POST", *header, "--data-binary", f"@{self.big}")
         self.assertEqual(status, 413)
+
+    async def test_upload(self) -> None:
+        """
+        A file of megabytes arrives as it is; a stranger's is not read, and neither is a larger one.
+        """
+        content = os.urandom(3_500_000)
+        self.big.write_bytes(content)
+        self.assertEqual(await self.curl("-k", "-T", str(self.big)), (200, {"sum": zlib.crc32(content)}))
+        status, _ = await self.curl("-k", "-T", str(self.big), "-H", "Origin: https://evil.example")
+        self.assertEqual(status, 401)
+        self.big.write_bytes(content * 2)
+        self.assertEqual((await self.curl("-k", "-T", str(self.big)))[0], 413)
 
     def test_port_taken(self) -> None:
         """
