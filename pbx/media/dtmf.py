@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
 from pbx.audio.codec import FRAMES_PER_SECOND
 from pbx.audio.keypad import tone_of
 from pbx.media.pacer import TICK
@@ -155,6 +157,7 @@ class KeySender:
         self.session = session
         self._waiting: deque[tuple[str, int]] = deque()
         self._steps: Iterator[None] | None = None
+        self._voice: Speaking | None = None
         self._now = 0.0
 
     @property
@@ -214,9 +217,12 @@ class KeySender:
         while self._waiting:
             digit, ticks = self._waiting.popleft()
             events = self._events()
-            yield from self._report(events, digit, ticks) if events is not None else self._sound(digit, ticks)
-            for _ in range(PAUSE):
-                yield
+            if events is None:
+                yield from self._sound(digit, ticks)
+            else:
+                yield from self._report(events, digit, ticks)
+                for _ in range(PAUSE):
+                    yield
 
     def _events(self) -> Format | None:
         send = self.session.agreed.send
@@ -236,11 +242,13 @@ class KeySender:
             yield
 
     def _sound(self, digit: str, ticks: int) -> Iterator[None]:
-        speaking = Speaking(self.session)
+        # One voice for all keys: G.722 and Opus go by what they said before.
+        speaking = self._voice = self._voice or Speaking(self.session)
         rate = speaking.rate
         size = rate // FRAMES_PER_SECOND
-        tone = tone_of(digit, ticks * TICK, rate)
-        for number in range(ticks):
+        # The pause is sent too: who conceals losses would let the tone go on.
+        tone = np.concatenate((tone_of(digit, ticks * TICK, rate), np.zeros(PAUSE * size, np.int16)))
+        for number in range(ticks + PAUSE):
             if speaking.rate != rate:
                 # Another codec in the middle of a key: its end is lost.
                 return
