@@ -24,20 +24,18 @@ WAIT = 4.0
 
 
 def confirmation(
-    caller: CallerIdentity, number: str, language: str = "en"
+    caller: CallerIdentity, number: str = "", language: str = "en"
 ) -> Callable[[Terminal], Awaitable[bool]]:
     """
     What is asked of whoever picks up.
 
     Args:
         caller: Who calls.
-        number: The extension that the call is for.
+        number: The extension that the call is for; nothing, and it is not said.
         language: The language of prompts.
     """
-    said = [
-        "call-from", *whom(caller, language), "call-for", "call-extension", *phrases(language).digits(number),
-        "call-accept",
-    ]
+    whose = ["call-for", "call-extension", *phrases(language).digits(number)] if number else []
+    said = ["call-from", *whom(caller, language), *whose, "call-accept"]
 
     async def confirm(terminal: Terminal) -> bool:
         for _ in range(ASKED):

@@ -42,6 +42,9 @@ class ConfirmationTests(SynchronousTestCase):
         self.asked("")
         said = ["call-from", *digits("1001"), "call-for", "call-extension", *digits("1002"), "call-accept"]
         self.assertEqual(self.terminal.heard, said * ASKED)
+        terminal = FakeTerminal("")
+        run(confirmation(ANN)(terminal))  # type: ignore[arg-type]
+        self.assertEqual(terminal.heard[:6], ["call-from", *digits("1001"), "call-accept"])
 
     def test_declined(self) -> None:
         """
