@@ -208,14 +208,14 @@ class Member:
         plane = self.place.plane
         return SILENT if plane is None else plane.activity.level(self.place.row)
 
-    def whisper(self, sound: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
+    def whisper(self, *sounds: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
         """
-        Let it alone hear a sound, besides the room.
+        Let it alone hear sounds, besides the room.
 
         Returns:
-            Whether it will: not when too many wait.
+            Whether it will: not when too much waits.
         """
-        taken = self.whispers.add(sound, on_end)
+        taken = self.whispers.add(*sounds, on_end=on_end)
         self._mixer.rearrange()
         return taken
 
@@ -248,16 +248,16 @@ class MixedRoom:
         self._mixer = mixer
         self.encoders: dict[Hashable, IEncoder | None] = {}
 
-    def announce(self, sound: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
+    def announce(self, *sounds: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
         """
-        Let all hear a sound, after those that were announced before.
+        Let all hear sounds, one after the other, after those that were announced before.
 
         Returns:
-            Whether it will be heard: not when too many wait, or nobody is there.
+            Whether they will be heard: not when too much waits, or nobody is there.
         """
         if not self.members:
             return False
-        taken = self.announcements.add(sound, on_end)
+        taken = self.announcements.add(*sounds, on_end=on_end)
         self._mixer.rearrange()
         return taken
 

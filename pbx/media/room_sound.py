@@ -22,8 +22,8 @@ RATE: Final = 16_000
 SAMPLES: Final = int(RATE * TICK)
 """Samples a frame."""
 
-MAX_WAITING: Final = 20
-"""Announcements that wait in one room; more come together only when many do, and then nobody wants to hear them all."""
+MAX_WAITING: Final = 10.0
+"""Seconds of announcements that wait in one room before no more are taken: who wants to hear who came a minute ago?"""
 
 NOTHING: Final[Samples] = np.zeros(SAMPLES, np.int16)
 
@@ -60,20 +60,21 @@ class Announcements:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def add(self, sound: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
+    def add(self, *sounds: PlayedSound, on_end: Callable[[], object] | None = None) -> bool:
         """
-        Announce a sound after those that wait already.
+        Announce sounds after those that wait already.
 
         Args:
-            sound: What is announced.
-            on_end: Called when it was heard.
+            sounds: What is announced, one after the other.
+            on_end: Called when all of it was heard.
 
         Returns:
-            Whether it will be: not when too many wait.
+            Whether it will be: not when too much waits.
         """
-        if len(self._waiting) >= MAX_WAITING:
+        if sum(pcm.size for pcm, _ in self._waiting) - self._position > MAX_WAITING * RATE:
             return False
-        self._waiting.append((sound.pcm, on_end))
+        last = len(sounds) - 1
+        self._waiting.extend((sound.pcm, on_end if number == last else None) for number, sound in enumerate(sounds))
         return True
 
     def frame(self) -> Samples:

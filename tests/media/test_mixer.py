@@ -210,8 +210,8 @@ class MixerTests(SynchronousTestCase):
         for person in people[1:]:
             self.hall.join(person)
         ended: list[str] = []
-        room.announce(FakeSound.tone(MIDDLE, 0.5), lambda: ended.append("first"))
-        room.announce(FakeSound.tone(HIGH, 0.51), lambda: ended.append("second"))
+        room.announce(FakeSound.tone(MIDDLE, 0.5), on_end=lambda: ended.append("first"))
+        room.announce(FakeSound.tone(HIGH, 0.51), on_end=lambda: ended.append("second"))
         self.hall.wait(0.5)
         self.assertEqual([person.heard(MIDDLE, HIGH) for person in people], [[40, 0]] * 3)
         self.hall.wait(0.5)
@@ -223,11 +223,13 @@ class MixerTests(SynchronousTestCase):
 
     def test_limit_of_announcements(self) -> None:
         """
-        When very many are waiting, no more are taken; nor in a room that everybody has left.
+        When more than some seconds wait, no more are taken, until they were heard; nor in a room that all have left.
         """
         member = self.hall.join(Person())
-        taken = [member.room.announce(FakeSound.tone(LOW, 1)) for _ in range(30)]
-        self.assertEqual(taken.count(True), 20)
+        taken = [member.room.announce(FakeSound.tone(LOW, 2), FakeSound.tone(MIDDLE, 2)) for _ in range(30)]
+        self.assertEqual(taken.count(True), 3)
+        self.hall.wait(4)
+        self.assertTrue(member.room.announce(FakeSound.tone(LOW, 1)))
         member.leave()
         self.assertFalse(member.room.announce(FakeSound.tone(LOW, 1)))
 
@@ -238,7 +240,7 @@ class MixerTests(SynchronousTestCase):
         people = [Person(), Person(), Person(LOW)]
         members = [self.hall.join(person) for person in people]
         ended: list[bool] = []
-        members[0].whisper(FakeSound.tone(MIDDLE, 0.5), lambda: ended.append(True))
+        members[0].whisper(FakeSound.tone(MIDDLE, 0.5), on_end=lambda: ended.append(True))
         self.hall.wait(0.5)
         self.assertEqual([person.heard(LOW, MIDDLE) for person in people], [[40, 40], [40, 0], [0, 0]])
         self.hall.wait(0.5)

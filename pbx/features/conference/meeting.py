@@ -261,8 +261,7 @@ class Meeting:
         sounds = [await self._equipment.sounds.load(prompt, self._language()) for prompt in prompts]
         mixed = self._mixed()
         if mixed is not None:
-            for sound in sounds:
-                mixed.announce(sound)
+            mixed.announce(*sounds)
 
     def _language(self) -> str:
         """
