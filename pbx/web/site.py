@@ -28,7 +28,9 @@ from pbx.web.hashing import SlowHashes
 from pbx.web.identity import LogAudit
 from pbx.web.local_operator import LocalOperator
 from pbx.web.menus import Menus
+from pbx.web.music import Music
 from pbx.web.places import KeptPlaces
+from pbx.web.prompts import PromptsResource
 from pbx.web.ring_groups import RingGroups
 from pbx.web.status import Status
 
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pbx.directory.extension import Extension
+    from pbx.features.music import MusicOnHold
+    from pbx.features.prompts import Prompts
     from pbx.registrar.location import Location
     from pbx.store.cdr import Cdr
     from pbx.store.extensions import Extensions as StoredExtensions
@@ -213,6 +217,8 @@ class WebSite:
         wall: The wall clock in seconds.
         places: The stored places.
         numbers: Every number that can be called.
+        prompts: What is said.
+        music: What is played to those who wait.
     """
 
     def __init__(
@@ -231,6 +237,8 @@ class WebSite:
         wall: Callable[[], float],
         places: StoredPlaces | None = None,
         numbers: Numbers | None = None,
+        prompts: Prompts | None = None,
+        music: MusicOnHold | None = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -252,6 +260,10 @@ class WebSite:
                 RingGroups(kept_places, numbers, audit),
                 Menus(kept_places, numbers, audit),
             ]
+        if prompts is not None:
+            resources.append(PromptsResource(prompts, audit))
+        if music is not None:
+            resources.append(Music(music, audit))
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],
