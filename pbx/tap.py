@@ -27,6 +27,7 @@ from pbx.calls.tools import CallSettings
 from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
+from pbx.furniture import Furniture
 from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
@@ -170,6 +171,7 @@ class Exchange(Service):
         self.location: Location | None = None
         self.extensions: Extensions | None = None
         self.cdr: Cdr | None = None
+        self.furniture: Furniture | None = None
         self._stopping: list[Any] = []
         self._starting: Deferred[Any] | None = None
         self._ending = False
@@ -212,8 +214,12 @@ class Exchange(Service):
         bindings = Bindings(self.reactor, database, self.wall)
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
+        furniture = self.furniture = Furniture(
+            self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions
+        )
+        await furniture.start()
         self._bindings = bindings
-        self._serve(realm, cdr, bindings, await self._read(bindings.load))
+        self._serve(realm, cdr, bindings, await self._read(bindings.load), furniture)
         link = await self._read(self._open_web(system).first.offer)
         if settings.manhole is not None:
             self._manhole(settings)
@@ -226,7 +232,9 @@ class Exchange(Service):
             self.log.info("{line}", line=line, terminal=True)
         self.log.info("The exchange has started")
 
-    def _serve(self, realm: str, cdr: Cdr, bindings: Bindings, rows: list[dict[str, Any]]) -> None:
+    def _serve(
+        self, realm: str, cdr: Cdr, bindings: Bindings, rows: list[dict[str, Any]], furniture: Furniture
+    ) -> None:
         settings = self.settings
         location = self.location = Location(self.reactor, self.wall, bindings)
         self.guard.has_registration = location.registered_from
@@ -255,7 +263,9 @@ class Exchange(Service):
                 srtp_in_clear=settings.security.allow_srtp_without_tls,
                 max_calls=self.max_calls,
             ),
+            furniture.features,
         )
+        furniture.ask(self.switchboard.router)
         self.switchboard.on_event(Recorder(cdr).event)
         self.directory.on_change(self._extension_changed)
         self._keepalive = KeepAlive(self.reactor, location)
@@ -430,7 +440,7 @@ class Exchange(Service):
             while self.core.dialogs and self.reactor.seconds() < until:
                 await deferLater(self.reactor, 0.02)
         parts: list[Any] = [self.location, self._keepalive, self.lag, self.engine]
-        stores: list[Any] = [self._bindings, self.extensions, self.cdr, self.database, self.embedded]
+        stores: list[Any] = [self._bindings, self.furniture, self.extensions, self.cdr, self.database, self.embedded]
         stops = [part.stop for part in parts if part is not None]
         stops += [*reversed(self._stopping), self.tasks.stop]
         stops += [_coroutine(store.stop) for store in stores if store is not None]

@@ -36,6 +36,7 @@ FLOORS = {
     "store": 10,
     "ops": 11,
     "web": 12,
+    "furniture": 12,
     "tap": 13,
     "cli": 13,
 }

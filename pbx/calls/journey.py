@@ -327,7 +327,7 @@ class Journey:
         if self.leg.state is LegState.UP and self._sound != "ringback" and self._music is None:
             self.leg.quiet()
             if self.tools.music is not None and self.leg.audio is not None:
-                self._music = self.tools.music(self.leg.audio.session)
+                self._music = self.tools.music.play(self.leg.audio.session)
         self._try(branches, timeout)
 
     def _try(self, branches: Sequence[Branch], timeout: float) -> None:

@@ -172,7 +172,9 @@ class Leg:
         if self._terminal is None:
             if self.audio is None:
                 raise ValueError("the leg has no audio yet")
-            self._terminal = Terminal(self.audio.session, tools.sounds, clock=tools.core.clock)
+            self._terminal = Terminal(
+                self.audio.session, tools.sounds, clock=tools.core.clock, music=tools.music
+            )
         return self._terminal
 
     def quiet(self) -> None:

@@ -99,7 +99,7 @@ class Router:
         timeout = extension.handling.no_answer_timeout or self._no_answer_timeout
         branches = []
         for ring in ringing_plan(extension, self.situation):
-            confirm = self._confirm(caller) if ring.confirm and self._confirm is not None else None
+            confirm = self._confirm(caller, extension.number) if ring.confirm and self._confirm is not None else None
             branches.append(Branch(ring.number, ring.after, ring.lasting, confirm))
         return branches, timeout
 

@@ -318,19 +318,18 @@ class Attempt:
             try:
                 taken = await confirm(leg.terminal(self._tools))
             except CancelledError:
-                # It has hung up, or the call went elsewhere meanwhile: that is seen to already.
-                if leg in self._asked:
-                    raise
+                # It has hung up, or the call went elsewhere meanwhile: that is seen to elsewhere.
                 return
             finally:
-                leg.quiet()
-                self._asked.pop(leg, None)
-                if taken:
-                    self._won(leg)
-                elif leg.state is LegState.UP:
-                    leg.hang_up(21, "Declined")
-                    self._failures.append(Failure(603, 21, "Declined"))
-                    self._perhaps_give_up()
+                if leg.state is LegState.UP:
+                    leg.quiet()
+                    self._asked.pop(leg, None)
+                    if taken:
+                        self._won(leg)
+                    elif not self._over:
+                        leg.hang_up(21, "Declined")
+                        self._failures.append(Failure(603, 21, "Declined"))
+                        self._perhaps_give_up()
 
         asked = self._tools.tasks.start(ask(), "ask whether a call is taken")
         if not asked.called:

@@ -19,7 +19,7 @@ from pbx.calls.outbound import CallerIdentity
 from pbx.calls.replaces import leg_replaced, take_place
 from pbx.calls.router import Router
 from pbx.calls.shown import shown
-from pbx.calls.tools import CallSettings, CallTools, Features
+from pbx.calls.tools import CallSettings, CallTools
 from pbx.dialog.incoming import IncomingInvite
 from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
 from pbx.directory.dialplan import Decision, Destination, RouteRequest
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
     from pbx.calls.events import CallEvent
+    from pbx.calls.tools import Features
     from pbx.dialog.session import Session
     from pbx.dialog.subscription import Subscription
     from pbx.dialog.useragent import UserAgentCore
@@ -74,6 +75,7 @@ class Switchboard:
     Attributes:
         calls: The live calls by identifier.
         began: Calls begun since the start.
+        router: Says where calls go.
         subscriptions: An :class:`ISubscriptions`, ``None`` where nothing can be subscribed to.
     """
 
@@ -90,7 +92,7 @@ class Switchboard:
         tasks: Tasks,
         wall: Callable[[], float],
         settings: CallSettings,
-        features: Features | None = None,
+        features: Features,
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.began = 0
@@ -107,8 +109,8 @@ class Switchboard:
         self._told: dict[str, float] = {}
         self._watch: IDelayedCall | None = None
         self._stopped = False
-        features = features or Features()
         router = Router(directory, location, settings.no_answer_timeout, features)
+        self.router = router
         self._tools = CallTools(
             core, engine, tasks, wall, self._emit, settings, router, location, self.calls, features.sounds,
             features.music, features.places,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.dialplan import PlaceNumbers
     from pbx.media.engine import IMediaEngine
-    from pbx.media.session import RtpSession
+    from pbx.media.music import Music
     from pbx.media.sounds import Sounds
     from pbx.media.terminal import Terminal
     from pbx.registrar.location import Location
@@ -54,21 +54,22 @@ class Features:
 
     Attributes:
         sounds: What the exchange says and plays.
-        music: Begins to play music to whoever waits; gives what is stopped again, or ``None`` where there is none.
+        music: What whoever waits hears, ``None`` for none.
         places: By kind of destination, who serves it: an :class:`~pbx.calls.destination.IDestination`.
         numbers: The numbers of places.
         star_codes: The features by their codes.
         mailboxes: The numbers of mailboxes that belong to no extension.
-        confirm: Makes what asks somebody who follows a call, of its caller, whether it is taken.
+        confirm: Of a caller and the extension that it calls, makes what asks somebody who follows whether the call is
+            taken.
     """
 
-    sounds: Sounds | None = None
-    music: Callable[[RtpSession], Any | None] | None = None
+    sounds: Sounds
+    music: Music | None = None
     places: Mapping[str, Any] = Factory(dict)
     numbers: PlaceNumbers = Factory(Places)
     star_codes: Mapping[str, str] = Factory(dict)
     mailboxes: Container[str] = frozenset()
-    confirm: Callable[[CallerIdentity], Callable[[Terminal], Awaitable[bool]]] | None = None
+    confirm: Callable[[CallerIdentity, str], Callable[[Terminal], Awaitable[bool]]] | None = None
 
 
 @frozen
@@ -87,7 +88,7 @@ class CallTools:
         location: Where phones are.
         calls: The live calls by identifier.
         sounds: What the exchange says and plays.
-        music: Begins to play music to whoever waits; gives what is stopped again, or ``None`` where there is none.
+        music: What whoever waits hears, ``None`` for none.
         places: What a caller can be sent to besides phones, by kind of destination: each an
             :class:`~pbx.calls.destination.IDestination`.
     """
@@ -101,6 +102,6 @@ class CallTools:
     router: Router
     location: Location
     calls: Mapping[str, Call]
-    sounds: Sounds | None
-    music: Callable[[RtpSession], Any | None] | None = None
+    sounds: Sounds
+    music: Music | None = None
     places: Mapping[str, Any] = Factory(dict)

@@ -127,8 +127,8 @@ def referred(tools: CallTools, call: Call, leg: Leg, refer: Refer) -> None:
         found = leg_replaced(tools.calls.values(), replaces)
         if found is not None and found[0] is not call:
             other, theirs = found
-            if theirs.party != leg.party:
-                refer.refuse(403)
+            if theirs.party != leg.party or other.transfer is not None:
+                refer.refuse(403 if other.transfer is None else 491)
                 return
             if other.across(theirs) is not None or (other.ringing and theirs is other.near):
                 refer.accept()
@@ -206,7 +206,7 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
         # It still rings there: the party waits in the place of who asked.
         call.journey = journey
         journey.carry(across, call, call.identity(across))
-        if isinstance(theirs, InboundLeg):
+        if isinstance(theirs, InboundLeg) and theirs.state is not LegState.UP:
             theirs.reject(487, 16, "Transferred")
     theirs.hang_up(16, "Transferred")
 

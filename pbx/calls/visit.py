@@ -11,6 +11,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pbx.calls.destination import IVisit, Rung
+from pbx.calls.leg import LegState
 from pbx.sdp.mapping import DECODABLE, Agreed
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -197,6 +198,8 @@ class Visit:
         try:
             onward = await self._place.take(self)
         except CancelledError:
+            # The caller has gone where its terminal was closed before we hear of it.
+            self._left = self._left or self._journey.leg.state is LegState.ENDED
             if not self._left:
                 self.log.failure("{call_id}: a wait in {kind} was broken off", call_id=self.call_id, kind=self.kind)
                 end = FAULT

@@ -33,6 +33,7 @@ from pbx.web.places import KeptPlaces
 from pbx.web.prompts import PromptsResource
 from pbx.web.ring_groups import RingGroups
 from pbx.web.status import Status
+from pbx.web.transfers import Transfers
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -247,7 +248,7 @@ class WebSite:
         resources: list[Any] = [
             Status(exchange, cdr),
             Extensions(kept, audit, numbers),
-            Calls(switchboard, audit),
+            Calls(switchboard, audit), Transfers(switchboard, audit),
             CallRecords(KeptRecords(cdr)),
             Registrations(LiveRegistrations(location)),
             Blocks(GuardBlocks(guard, reactor.seconds, wall), audit),

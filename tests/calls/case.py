@@ -9,7 +9,6 @@ from typing import Any
 from twisted.logger import LogLevel, formatEvent, globalLogPublisher
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.calls.tools import Features
 from pbx.sip.message import Request, Response
 from tests.calls.exchange import MemoryExchange
 from tests.calls.phone import Phone
@@ -71,7 +70,7 @@ class ExchangeCase(SynchronousTestCase):
         """
         self.exchange.stop()
         self.network.advance(0.1)
-        self.start(**{**self.options, "features": Features(**given)})
+        self.start(**{**self.options, "features": given})
 
     def assert_nothing_left(self) -> None:
         """

@@ -5,11 +5,13 @@ The exchange on a network in memory, in virtual time: everything from the socket
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
+import pbx
 from pbx.calls.record import IRecords, Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.tools import CallSettings, Features
@@ -17,7 +19,9 @@ from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
+from pbx.media.music import Music
 from pbx.media.settings import MediaSettings
+from pbx.media.sounds import Sounds
 from pbx.registrar.authenticator import Authenticator, AuthenticatorSettings
 from pbx.registrar.location import IBindingStore, Location
 from pbx.registrar.registrar import Registrar, RegistrarSettings
@@ -30,10 +34,12 @@ from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer
 from pbx.transport.settings import TransportSettings
 from tests.media.memory import memory_engine
+from tests.media.threads import VirtualThreads
 from tests.network import Network
 
 REALM = "pbx-test"
 ADDRESS = "10.0.0.1"
+SOUNDS = Path(pbx.__file__).parent / "sounds"
 
 
 def password(number: str) -> str:
@@ -91,7 +97,7 @@ class MemoryExchange:
         authenticator: AuthenticatorSettings | None = None,
         agent: UserAgentSettings | None = None,
         transport: TransportSettings | None = None,
-        features: Features | None = None,
+        features: dict[str, Any] | None = None,
         address: str = ADDRESS,
         extensions: tuple[str, ...] = tuple(f"100{n}" for n in range(1, 10)),
     ) -> None:
@@ -124,9 +130,12 @@ class MemoryExchange:
             self.directory, REALM, reactor, self.guard, authenticator or AuthenticatorSettings()
         )
         self.registrar = Registrar(reactor, self.location, registrar or RegistrarSettings())
+        self.threads = VirtualThreads(network.clock)
+        self.sounds = Sounds(self.threads, [SOUNDS])
+        self.music = Music(self.sounds, self.engine.pacer, self.tasks)
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
-            self.wall, calls or CallSettings(), features,
+            self.wall, calls or CallSettings(), Features(self.sounds, self.music, **(features or {})),
         )
         self.recorder = Recorder(self.kept)
         self.switchboard.on_event(self.recorder.event)

@@ -1,0 +1,172 @@
+"""
+The places of the exchange put together: what callers hear, and where they can be sent besides phones.
+"""
+
+from __future__ import annotations
+
+import random
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zope.interface import implementer
+
+import pbx
+from pbx.audio.codec import encoder
+from pbx.calls.tools import Features
+from pbx.directory.dialplan import RouteRequest, decide
+from pbx.directory.places import Places
+from pbx.features.announcement import Announcements
+from pbx.features.conference.conference import Conference
+from pbx.features.conference.equipment import Equipment
+from pbx.features.conference.music import OnePiece
+from pbx.features.conference.rooms import Rooms
+from pbx.features.dial_by_name import DialByName
+from pbx.features.follow_me import confirmation
+from pbx.features.menu import Menus
+from pbx.features.ring_group import RingGroups
+from pbx.features.star import IHandling, NotChangedError, StarCodes
+from pbx.media.mixer import Mixer
+from pbx.media.music import DEFAULT, Music, MusicClass
+from pbx.media.recorder import Recorder
+from pbx.media.sounds import Sounds
+from pbx.store.database import DatabaseDown, DatabaseTimeout
+from pbx.store.extensions import UnknownExtensionError
+from pbx.store.places import Places as StoredPlaces
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pbx.calls.router import Router
+    from pbx.directory.dialplan import Destination
+    from pbx.directory.directory import Directory
+    from pbx.directory.places import Place
+    from pbx.media.engine import InProcessEngine
+    from pbx.ops.settings import Settings
+    from pbx.store.database import Database
+    from pbx.store.extensions import Extensions
+    from pbx.tasks import Tasks
+
+SHIPPED = Path(pbx.__file__).parent / "sounds"
+"""The prompts and the music that come with the program."""
+
+
+@implementer(IHandling)
+class KeptHandling:
+    """
+    The handling of extensions in the database, as star codes change it.
+    """
+
+    def __init__(self, stored: Extensions) -> None:
+        self._stored = stored
+
+    async def change(self, number: str, **changes: Any) -> None:
+        """
+        Change some of it.
+        """
+        try:
+            await self._stored.change_handling(number, **changes)
+        except (DatabaseDown, DatabaseTimeout, UnknownExtensionError) as error:
+            raise NotChangedError(number) from error
+
+
+class Numbers:
+    """
+    The numbers of all places, configured or made for the moment.
+    """
+
+    def __init__(self, places: Places, rooms: Rooms) -> None:
+        self._places = places
+        self._rooms = rooms
+
+    def place(self, number: str) -> Place | None:
+        """
+        The place with a number.
+        """
+        return self._places.place(number) or self._rooms.room(number)
+
+
+class Furniture:
+    """
+    Everything that is neither a phone nor a call.
+
+    Args:
+        reactor: Time and threads.
+        settings: What the operator decided.
+        directory: The extensions.
+        engine: The media.
+        tasks: Where what nobody awaits runs.
+        wall: The wall clock.
+        database: Where all is kept.
+        extensions: The extensions in it.
+
+    Attributes:
+        sounds: What the exchange says.
+        music: What whoever waits hears.
+        places: Ring groups, menus and rooms by number.
+        stored: The same in the database.
+        rooms: The conferences.
+        features: What calls can be sent to; from :meth:`start` on.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        directory: Directory,
+        engine: InProcessEngine,
+        tasks: Tasks,
+        wall: Callable[[], float],
+        database: Database,
+        extensions: Extensions,
+    ) -> None:
+        data = settings.data
+        self.sounds = Sounds(reactor, [data / "prompts", SHIPPED], country=settings.media.tones)
+        self.music = Music(self.sounds, engine.pacer, tasks, [MusicClass(DEFAULT, (SHIPPED / "music",))])
+        self.places = Places()
+        self.stored = StoredPlaces(reactor, database, self.places)
+        equipment = Equipment(
+            mixer=Mixer(engine.pacer, encoder), sounds=self.sounds, music=OnePiece(self.music, self.sounds),
+            recording=partial(Recorder, reactor), tasks=tasks, wall=wall, folder=data / "conference",
+        )
+        self.rooms = Rooms(self.places, equipment)
+        self._router: Router | None = None
+        self.kinds: dict[str, Any] = {
+            "star": StarCodes(directory, KeptHandling(extensions), lambda number: self.find(number) is not None),
+            "ring_group": RingGroups(self.places, directory, reactor, random.SystemRandom()),
+            "menu": Menus(self.places, directory),
+            "directory": DialByName(directory),
+            "announcement": Announcements(self.find),
+            "conference": Conference(self.rooms, reactor.seconds, data / "conference" / "names"),
+        }
+        self.features = Features(
+            self.sounds, self.music, self.kinds, Numbers(self.places, self.rooms), settings.star_codes, frozenset(),
+            confirmation,
+        )
+
+    async def start(self) -> None:
+        """
+        Read what is kept.
+        """
+        await self.stored.start()
+
+    async def stop(self) -> None:
+        """
+        Keep nothing fresh any more.
+        """
+        await self.stored.stop()
+
+    def ask(self, router: Router) -> None:
+        """
+        Name who knows where numbers lead.
+        """
+        self._router = router
+
+    def find(self, number: str) -> Destination | None:
+        """
+        Where a number leads that somebody is sent on to; ``None`` for nowhere.
+        """
+        if self._router is None:
+            return None
+        destination = decide(RouteRequest("", number), self._router.situation).destination
+        return None if destination.kind == "refuse" and destination.status == 404 else destination
