@@ -46,6 +46,15 @@ class Directory:
         """
         return [self._by_number[number] for number in sorted(self._by_number)]
 
+    def is_beginning(self, digits: str) -> bool:
+        """
+        Tell whether somebody who may call has a longer number that begins with these digits.
+        """
+        return any(
+            number != digits and number.startswith(digits) and extension.enabled
+            for number, extension in self._by_number.items()
+        )
+
     def put(self, extension: Extension) -> None:
         """
         Add an extension, or replace the one with its number.

@@ -5,6 +5,7 @@ Dial by name: a caller spells a name on the keys of the phone and chooses from t
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from zope.interface import implementer
@@ -49,6 +50,14 @@ def keys_of(word: str) -> str:
     return "".join(_KEY_OF[letter] for letter in plain if letter in _KEY_OF)
 
 
+@lru_cache(maxsize=20_000)
+def _spelled(name: str) -> tuple[str, ...]:
+    """
+    The words of a name as they are spelled; kept, since thousands are compared while the caller waits.
+    """
+    return tuple(keys_of(word) for word in name.split())
+
+
 def matches(directory: Directory, spelled: str) -> list[Extension]:
     """
     Those who have a name that begins so: by their last names first, then by their other names.
@@ -56,7 +65,7 @@ def matches(directory: Directory, spelled: str) -> list[Extension]:
     by_last: list[Extension] = []
     by_other: list[Extension] = []
     for extension in directory.all():
-        words = [keys_of(word) for word in extension.name.split()]
+        words = _spelled(extension.name)
         if not extension.enabled or not words:
             continue
         if words[-1].startswith(spelled):

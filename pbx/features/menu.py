@@ -108,10 +108,7 @@ class Menus:
     def _may_go_on(self, menu: Menu, pressed: str) -> bool:
         if any(choice.key != pressed for choice in menu.choices if choice.key.startswith(pressed)):
             return True
-        return menu.direct_dial and any(
-            extension.enabled and extension.number != pressed and extension.number.startswith(pressed)
-            for extension in self._directory.all()
-        )
+        return menu.direct_dial and self._directory.is_beginning(pressed)
 
     def _can_be_dialled(self, number: str) -> bool:
         extension = self._directory.extension(number)

@@ -38,6 +38,14 @@ class DirectoryTests(SynchronousTestCase):
         self.assertIn("1001", self.directory)
         self.assertEqual(len(self.directory), 2)
 
+    def test_knows_beginnings(self) -> None:
+        """
+        Digits are the beginning of a longer number that may call, never of themselves or of a disabled one's.
+        """
+        self.directory.put(Extension(number="2001", name="Off", enabled=False))
+        for digits, expected in (("1", True), ("100", True), ("1001", False), ("10011", False), ("2", False)):
+            self.assertEqual(self.directory.is_beginning(digits), expected, digits)
+
     def test_tells_what_changed(self) -> None:
         """
         Observers hear of an addition, a change and a removal, and nothing of what stayed as it was.

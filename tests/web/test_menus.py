@@ -89,6 +89,16 @@ class MenusTests(SynchronousTestCase):
         self.assertEqual(answer.json["choices"], [{"key": "9", "destination": None, "language": None}])
         self.assertEqual(answer.json["greeting"], BODY["greeting"])
 
+    def test_remove(self) -> None:
+        """
+        A menu is removed though it leads to itself; not while another leads there.
+        """
+        self.client.ask("POST", "/api/menus", BODY)
+        self.memory.put(Menu("501", "More", on_timeout=Destination("menu", "500")))
+        self.assertEqual(self.client.ask("DELETE", "/api/menus/500").status, 409)
+        self.memory.remove("501")
+        self.assertEqual(self.client.ask("DELETE", "/api/menus/500").status, 204)
+
     def test_wrong_fields(self) -> None:
         """
         What can't be is said by its field, in each choice too.
