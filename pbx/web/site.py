@@ -30,6 +30,7 @@ from pbx.web.local_operator import LocalOperator
 from pbx.web.menus import Menus
 from pbx.web.music import Music
 from pbx.web.places import KeptPlaces
+from pbx.web.presence import Presence
 from pbx.web.prompts import PromptsResource
 from pbx.web.ring_groups import RingGroups
 from pbx.web.status import Status
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from pbx.tasks import Tasks
     from pbx.transport.guard import Guard
     from pbx.web.destinations import Numbers
+    from pbx.web.presence import LivePresence
     from pbx.web.server import WebServer
 
 
@@ -220,6 +222,7 @@ class WebSite:
         numbers: Every number that can be called.
         prompts: What is said.
         music: What is played to those who wait.
+        presence: What each extension does, and who wants to be told.
     """
 
     def __init__(
@@ -240,6 +243,7 @@ class WebSite:
         numbers: Numbers | None = None,
         prompts: Prompts | None = None,
         music: MusicOnHold | None = None,
+        presence: LivePresence | None = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -265,6 +269,8 @@ class WebSite:
             resources.append(PromptsResource(prompts, audit))
         if music is not None:
             resources.append(Music(music, audit))
+        if presence is not None:
+            resources.append(Presence(presence))
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],
