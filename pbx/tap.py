@@ -59,6 +59,7 @@ from pbx.transport.guard import Guard
 from pbx.transport.interfaces import KernelInterfaces
 from pbx.transport.layer import ListenError, TransportLayer
 from pbx.transport.tls import CertificateError, ServerCertificate
+from pbx.web.destinations import Numbers
 from pbx.web.server import ServerError, WebServer
 from pbx.web.site import WebSite
 from pbx.web.starting import Starting
@@ -277,12 +278,13 @@ class Exchange(Service):
         self.doorstep.hand_over(self.transactions)
 
     def _open_web(self, system: System) -> WebSite:
-        extensions, cdr, location = self.extensions, self.cdr, self.location
-        if extensions is None or cdr is None or location is None:
+        extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture
+        if extensions is None or cdr is None or location is None or furniture is None:
             raise RuntimeError("the floors below have not started")
         return WebSite(
             self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
             location=location, guard=self.guard, system=system, tasks=self.tasks, wall=self.wall,
+            places=furniture.stored, numbers=Numbers(self.directory, furniture.places), rooms=furniture.rooms,
         )
 
     # IStatus

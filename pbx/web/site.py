@@ -15,6 +15,7 @@ from pbx.store.extensions import UnknownExtensionError
 from pbx.web.app import WebApp
 from pbx.web.blocks import Blocks, IBlocks
 from pbx.web.calls import CallRecords, Calls, ICdr, IRegistrations, Registrations
+from pbx.web.conferences import Conferences
 from pbx.web.extensions import (
     ExtensionExistsError,
     ExtensionGoneError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pbx.directory.extension import Extension
+    from pbx.features.conference.rooms import Rooms
     from pbx.features.music import MusicOnHold
     from pbx.features.prompts import Prompts
     from pbx.registrar.location import Location
@@ -220,6 +222,7 @@ class WebSite:
         wall: The wall clock in seconds.
         places: The stored places.
         numbers: Every number that can be called.
+        rooms: The conferences.
         prompts: What is said.
         music: What is played to those who wait.
         presence: What each extension does, and who wants to be told.
@@ -241,6 +244,7 @@ class WebSite:
         wall: Callable[[], float],
         places: StoredPlaces | None = None,
         numbers: Numbers | None = None,
+        rooms: Rooms | None = None,
         prompts: Prompts | None = None,
         music: MusicOnHold | None = None,
         presence: LivePresence | None = None,
@@ -265,6 +269,8 @@ class WebSite:
                 RingGroups(kept_places, numbers, audit),
                 Menus(kept_places, numbers, audit),
             ]
+            if rooms is not None:
+                resources.append(Conferences(kept_places, rooms, audit))
         if prompts is not None:
             resources.append(PromptsResource(prompts, audit))
         if music is not None:
