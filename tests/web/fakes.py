@@ -12,11 +12,9 @@ import attrs
 from zope.interface import implementer
 
 from pbx.directory.extension import Extension
-from pbx.directory.places import Place, Places
 from pbx.web.calls import ICalls, ICdr, IRegistrations
 from pbx.web.extensions import ExtensionExistsError, ExtensionGoneError, IExtensions
 from pbx.web.first_admin import IStoredValues
-from pbx.web.places import IPlaces, PlaceExistsError, PlaceGoneError
 from pbx.web.status import IStatistics, IStatus
 
 
@@ -76,60 +74,6 @@ class MemoryExtensions:
         One less.
         """
         return self.kept.pop(number, None) is not None
-
-
-@implementer(IPlaces)
-class MemoryPlaces:
-    """
-    Places in the memory that the exchange has of them.
-
-    Attributes:
-        taken: Numbers that the database knows to be taken, though memory does not yet.
-        gone: Numbers that are gone from the database likewise.
-    """
-
-    def __init__(self, memory: Places) -> None:
-        self.memory = memory
-        self.taken: set[str] = set()
-        self.gone: set[str] = set()
-
-    async def list(self, kind: str) -> list[Place]:
-        """
-        All of a kind.
-        """
-        return self.memory.by_kind(kind)
-
-    async def get(self, kind: str, number: str) -> Place | None:
-        """
-        One.
-        """
-        place = self.memory.place(number)
-        return place if place is not None and place.kind == kind else None
-
-    async def add(self, place: Place) -> None:
-        """
-        A new one.
-        """
-        if place.number in self.taken or place.number in self.memory:
-            raise PlaceExistsError(place.number)
-        self.memory.put(place)
-
-    async def update(self, place: Place) -> None:
-        """
-        Another in place of one.
-        """
-        if place.number in self.gone or await self.get(place.kind, place.number) is None:
-            raise PlaceGoneError(place.number)
-        self.memory.put(place)
-
-    async def remove(self, kind: str, number: str) -> bool:
-        """
-        One less.
-        """
-        found = number not in self.gone and await self.get(kind, number) is not None
-        if found:
-            self.memory.remove(number)
-        return found
 
 
 @implementer(ICalls)

@@ -16,10 +16,16 @@ from pbx.web.places import IPlaces, PlaceExistsError, PlaceGoneError
 class MemoryPlaces:
     """
     The places in memory, without the database that they mirror.
+
+    Attributes:
+        taken: Numbers that the database knows to be taken, though memory does not yet.
+        gone: Numbers that are gone from the database likewise.
     """
 
     def __init__(self, places: Places) -> None:
         self.places = places
+        self.taken: set[str] = set()
+        self.gone: set[str] = set()
 
     async def list(self, kind: str) -> Any:
         """
@@ -38,7 +44,7 @@ class MemoryPlaces:
         """
         A new one.
         """
-        if place.number in self.places:
+        if place.number in self.taken or place.number in self.places:
             raise PlaceExistsError(place.number)
         self.places.put(place)
 
@@ -46,7 +52,7 @@ class MemoryPlaces:
         """
         Another in place of one.
         """
-        if await self.get(place.kind, place.number) is None:
+        if place.number in self.gone or await self.get(place.kind, place.number) is None:
             raise PlaceGoneError(place.number)
         self.places.put(place)
 
@@ -54,7 +60,7 @@ class MemoryPlaces:
         """
         One less.
         """
-        there = await self.get(kind, number) is not None
+        there = number not in self.gone and await self.get(kind, number) is not None
         if there:
             self.places.remove(number)
         return there

@@ -15,7 +15,7 @@ from pbx.directory.places import Choice, Menu, Places, Room
 from pbx.web.destinations import Numbers
 from pbx.web.menus import Menus
 from tests.web.client import Client, FakeAudit
-from tests.web.fakes import MemoryPlaces
+from tests.web.memory_places import MemoryPlaces
 
 BODY = {
     "number": "500",

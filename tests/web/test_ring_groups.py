@@ -17,7 +17,7 @@ from pbx.web.destinations import Numbers
 from pbx.web.places import IPlaces
 from pbx.web.ring_groups import MOST_MEMBERS, RingGroups
 from tests.web.client import Client, FakeAudit
-from tests.web.fakes import MemoryPlaces
+from tests.web.memory_places import MemoryPlaces
 
 BODY = {
     "number": "600",
