@@ -170,7 +170,6 @@ class Refer:
         self._lines.append(line)
         self._final = final
         if final:
-            self._stop_timer()
             self._subscription.end("noresource")
         else:
             self._subscription.changed()

@@ -75,7 +75,9 @@ class Subscriber:
         """
         self.version += 1
         content = self.package.document(self)
-        if not self.subscription.ending:
+        if self.subscription.ending:
+            self._notifier.store.remove(self.key)
+        else:
             self._notifier.store.save(self.key, self.as_row)
         return Body(self.package.content_type, content)
 

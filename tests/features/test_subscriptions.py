@@ -84,6 +84,19 @@ class SubscribeTests(LampCase):
         self.assertEqual(lamp.versions, [0, 1, 2])
         self.assertEqual(lamp.refresh(30).status, 423)
 
+    def test_target(self) -> None:
+        """
+        A refresh may bring another Contact, to which NOTIFYs go from then on.
+        """
+        phone = self.phone("1003")
+        lamp = Lamp(phone, "1002")
+        lamp.cseq += 1
+        request = phone.within("SUBSCRIBE", lamp.request, lamp.answer, cseq=lamp.cseq, headers=(("Event", "dialog"),))
+        request.headers.set("Contact", f"<{phone.contact};x=y>")
+        phone.send(request)
+        self.wait(0.1)
+        self.assertEqual([r.uri for r in lamp.notified], [phone.contact, f"{phone.contact};x=y"])
+
     def test_end(self) -> None:
         """
         Ended by the phone, or by time; then it is 481.
@@ -288,6 +301,33 @@ class RestartTests(LampCase):
         self.assertEqual(len(lamp.notified), 2)
         self.wait(10)
         self.assertEqual(len(lamp.notified), 2)
+
+    def test_stale(self) -> None:
+        """
+        What was told after it was last stored has lower versions and numbers than what comes after the restart.
+        """
+        lamp = Lamp(self.phone("1003"), "1002")
+        ((key, row),) = self.kept.rows.items()
+        stored = row()
+        for on in (True, False, True):
+            self.handle("1002", dnd=on)
+            self.wait(1.1)
+        self.kept.rows = {key: lambda: stored}
+        self.assertEqual(self.restart(), 1)
+        self.wait(5)
+        self.assertEqual(lamp.versions[:4], [0, 1, 2, 3])
+        self.assertGreater(lamp.versions[4], 3)
+        self.assertGreater(lamp.notified[4].cseq.number, lamp.notified[3].cseq.number)
+
+    def test_ended(self) -> None:
+        """
+        What has ended is not stored any more, whether or not the phone heard of it.
+        """
+        lamp = Lamp(self.phone("1003"), "1002")
+        lamp.answers = 0
+        lamp.refresh(0)
+        self.assertEqual((len(self.notifier), self.kept.rows), (1, {}))
+        self.wait(33)
 
     def test_left_out(self) -> None:
         """
