@@ -148,9 +148,10 @@ class Visit:
         """
         Ring extensions for the caller.
         """
-        self._ringing = Deferred()
+        # When nobody can be rung it is over before it has begun.
+        ringing = self._ringing = Deferred()
         self._journey.ring(branches, timeout)
-        return await self._ringing
+        return await ringing
 
     def refuse(self, status: int, cause: int, text: str) -> None:
         """
