@@ -132,6 +132,51 @@ class KeyReceiver:
             timeout.cancel()
 
 
+class KeyListener:
+    """
+    Listens for the keys of a session whose sound is relayed.
+    """
+
+    def __init__(self, session: RtpSession, on_key: Callable[[str, float], object]) -> None:
+        """
+        Hear nothing before :meth:`start`.
+
+        Args:
+            session: Whose keys are to be heard: those whose payload type is not relayed.
+            on_key: Called with each key, and for how many seconds it was pressed.
+        """
+        self.session = session
+        self._receiver = KeyReceiver(session.clock, on_key)
+        self._ssrc = -1
+
+    def start(self) -> None:
+        """
+        Listen from now on, in place of whoever did.
+        """
+        self.session.listen(self)
+
+    def stop(self) -> None:
+        """
+        Listen no more.
+        """
+        self._receiver.stop()
+        if self.session.listener is self:
+            self.session.listen(None)
+
+    def heard(
+        self, payload_type: int, marker: bool, sequence: int, timestamp: int, payload: bytes, now: float
+    ) -> None:
+        """
+        Take a packet, as the session hands it over.
+        """
+        for item in self.session.agreed.receive:
+            if item.payload_type == payload_type and item.is_telephone_event:
+                if self._ssrc != self.session.incoming.ssrc:
+                    self._ssrc = self.session.incoming.ssrc
+                    self._receiver.restart()
+                self._receiver.heard(timestamp, payload, item.clock)
+
+
 ENDS: Final = 3
 """How often the end of an event is sent (RFC 4733 2.5.1.4)."""
 
