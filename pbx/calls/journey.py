@@ -39,6 +39,12 @@ if TYPE_CHECKING:
 RINGBACK = "tone:ringback"
 """What somebody hears who is up already while a phone rings for it."""
 
+MOST_PLACES = 100
+"""Places that one party is sent on from: menus that name each other must not keep one for ever that presses nothing."""
+
+MOST_AT_ONCE = 10
+"""Of these, how many within a second: ring groups that name each other would send it round without end at once."""
+
 Sound: TypeAlias = Literal["ringback", "music, then ringback", "music"]
 """What somebody who is up hears until another is found: from when it rings, or from the beginning."""
 
@@ -107,6 +113,7 @@ class Journey:
         self._joint: Joint | None = None
         self._target: str = ""
         self._ended = False
+        self._sent_on: list[float] = []
         self._sound = sound
         self._sounding = False
         self._music: Any = None
@@ -161,6 +168,9 @@ class Journey:
         A place sends the party on.
         """
         self._visit = None
+        if self._goes_round():
+            self.end(482, 25, "Exchange routing error: sent round in a circle", by_place=True)
+            return
         try:
             self._decide(self.tools.router.resolve(destination, evolve(self._request, number=destination.target)))
         except ProtocolError as error:
@@ -304,6 +314,12 @@ class Journey:
             self.end(error.status, cause_of_status(error.status), error.reason)
 
     # Inside.
+
+    def _goes_round(self) -> bool:
+        now = self.tools.core.clock.seconds()
+        self._sent_on.append(now)
+        quick = self._sent_on[-MOST_AT_ONCE:]
+        return len(self._sent_on) == MOST_PLACES or (len(quick) == MOST_AT_ONCE and now - quick[0] < 1.0)
 
     def _decide(self, decision: Decision) -> None:
         for reason in decision.reasons:

@@ -188,6 +188,36 @@ class RingGroupCallTests(PlacesCase):
         self.assertEqual(self.ann.last("INVITE").status, 486)
 
 
+class RoundTests(PlacesCase):
+    """
+    Places that send callers round and round.
+    """
+
+    def test_at_once(self) -> None:
+        """
+        Groups that nobody can be rung in, and that name each other, end the call, and it is said why.
+        """
+        for here, there in (("600", "601"), ("601", "600")):
+            self.places.put(
+                RingGroup(here, "Round", members=(Member("1004"),), otherwise=Destination("ring_group", there))
+            )
+        self.dial("600")
+        self.assertEqual(self.ann.last("INVITE").status, 482)
+        self.assertEqual(self.record["reason"], "Exchange routing error: sent round in a circle")
+
+    def test_slowly(self) -> None:
+        """
+        Menus that name each other do not keep a caller for ever that presses nothing.
+        """
+        for here, there in (("500", "501"), ("501", "500")):
+            self.places.put(Menu(here, "Round", ("ivr-welcome",), tries=1, on_timeout=Destination("menu", there)))
+        caller, invite = self.dial("500")
+        self.accept(caller, invite)
+        self.network.advance(3600)
+        self.assertEqual(len(caller.requests("BYE")), 1)
+        self.assertEqual(self.record["reason"], "Exchange routing error: sent round in a circle")
+
+
 class MenuCallTests(PlacesCase):
     """
     A phone dials menus.
