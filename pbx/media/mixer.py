@@ -92,7 +92,6 @@ class Mixer:
         if room.members:
             return
         self._rooms.pop(room.key, None)
-        room.recorder = room.music = None
         if not self._rooms:
             # Somebody may leave in the middle of a tick: what that tick works on stays as it is.
             self._planes, self._crossings = {}, {}

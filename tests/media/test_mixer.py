@@ -67,6 +67,44 @@ class MixerTests(SynchronousTestCase):
         # 2 kHz is where a tone of 6 kHz would fold to.
         self.assertEqual(people[0].heard(2000.0), [0])
 
+    def test_no_click(self) -> None:
+        """
+        Somebody who comes or goes makes no click in what is heard across the rates.
+        """
+        talker, listener = Person(LOW), Person(form=WIDE)
+        for person in (talker, listener):
+            self.hall.join(person)
+        self.hall.wait(1)
+        listener.said.clear()
+        for _ in range(10):
+            member = self.hall.join(Person())
+            self.hall.wait(0.06)
+            member.leave()
+            self.hall.wait(0.06)
+        line = np.concatenate(listener.said).astype(int)
+        # A tone of 300 Hz moves by 471 at most from one sample to the next.
+        self.assertLess(np.abs(np.diff(line)).max(), 700)
+
+    def test_two_codecs_of_one(self) -> None:
+        """
+        Somebody may send another codec than it is sent, also from the middle on: it still hears nothing of itself.
+        """
+        voice, ear, other = Person(LOW), Person(form=WIDE), Person(MIDDLE)
+        self.hall.mixer.join("8000", voice, ear)
+        self.hall.join(other)
+        self.hall.wait(1)
+        for form in (WIDE, PCMA):
+            self.assertEqual((ear.heard(LOW, MIDDLE), other.heard(LOW, MIDDLE)), ([0, 40], [40, 0]))
+            voice.format = form
+            self.hall.wait(1)
+        other.tones = ()
+        self.hall.wait(1)
+        ear.said.clear()
+        for _ in range(5):
+            self.hall.join(Person())
+            self.hall.wait(0.06)
+        self.assertLess(np.abs(np.concatenate(ear.said)).max(), 300)
+
     def test_another_codec(self) -> None:
         """
         Somebody who changes the codec in the middle is heard and hears on; one of whose codec nothing is known is no
@@ -142,6 +180,9 @@ class MixerTests(SynchronousTestCase):
         members[0].volume = -6.0
         self.hall.wait(1)
         self.assertEqual((people[0].heard(LOW, MIDDLE), people[1].heard(LOW)), ([0, 20], [40]))
+        members[0].muted = True
+        self.hall.wait(1)
+        self.assertEqual((people[0].heard(LOW, MIDDLE), people[1].heard(LOW)), ([0, 20], [0]))
 
     def test_too_loud(self) -> None:
         """
@@ -198,6 +239,9 @@ class MixerTests(SynchronousTestCase):
         self.hall.wait(0.1)
         self.assertEqual(told, [True])
         people[0].tones = ()
+        self.hall.join(Person())
+        self.hall.wait(0.3)
+        self.assertEqual(told, [True])
         self.hall.wait(2)
         self.assertEqual((told, members[0].level), ([True, False], -127.0))
 
@@ -261,6 +305,17 @@ class MixerTests(SynchronousTestCase):
         room.play(None)
         self.hall.wait(1)
         self.assertEqual(person.heard(MIDDLE), [0])
+
+    def test_soft_sounds(self) -> None:
+        """
+        What is played is heard however soft it is: music has soft passages.
+        """
+        room = self.hall.join(Person()).room
+        room.play(FakeSound((FakeSound.tone(MIDDLE, 0.3).pcm / 400).astype(np.int16)))
+        tape = Tape()
+        room.record(tape)
+        self.hall.wait(1)
+        self.assertGreater(np.abs(np.concatenate(tape.kept)[-800:]).max(), 5)
 
     def test_recording(self) -> None:
         """

@@ -58,6 +58,17 @@ class DoorTests(ConferenceCase):
         self.hall.clock.advance(LOCKED_FOR)
         self.assertEqual(self.dial(keys=f"{PIN}#", number="1002").ended, [])
 
+    def test_not_locked_out(self) -> None:
+        """
+        Who knows the PIN begins anew, and pressing nothing is no wrong PIN.
+        """
+        for _ in range(4):
+            self.dial(keys=f"1#2#{PIN}#", number="1002").hang_up()
+            self.dial(keys="###", number="1002")
+        for _ in range(2):
+            self.dial(keys="1#2#3#", number="1002")
+        self.assertEqual(self.dial(keys=f"{PIN}#", number="1002").ended, [])
+
     def test_never_in_the_log(self) -> None:
         """
         Neither the right PIN nor a tried one is logged or noted; nor does a room show them.

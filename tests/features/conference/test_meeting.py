@@ -38,6 +38,19 @@ class MeetingTests(ConferenceCase):
         self.hall.wait(1)
         self.assertEqual(third.person.heard(LOW, MIDDLE), [40, 40])
 
+    def test_names_of_those_who_waited(self) -> None:
+        """
+        When the moderator comes it is announced, and not each of those who waited; nor, at the end, everybody who goes.
+        """
+        self.room(moderator_pin="99", wait_for_moderator=True, announce="name")
+        for _ in range(3):
+            self.dial(keys="#")
+        moderator = self.dial(keys="99#")
+        self.assertEqual(self.sounds.loaded, ["conf-begins", "a spoken name", "conf-has-joined"])
+        self.sounds.loaded.clear()
+        moderator.press("*9")
+        self.assertEqual(self.sounds.loaded, [])
+
     def test_waiting_in_vain(self) -> None:
         """
         Who waits can hang up, and no key does anything.

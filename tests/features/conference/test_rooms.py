@@ -54,6 +54,19 @@ class RoomsTests(ConferenceCase):
         with self.assertRaises(TooManyRoomsError):
             self.rooms.make(lambda number: Room(number, "Ad hoc"))
 
+    def test_after_the_end(self) -> None:
+        """
+        Who comes while the last still hear their goodbye begins a conference of its own.
+        """
+        self.room()
+        self.dial()
+        before = self.meeting()
+        before.ended = True
+        self.dial()
+        self.assertEqual((len(before), len(self.meeting())), (1, 1))
+        self.callers[0].hang_up()
+        self.assertEqual(len(self.meeting()), 1)
+
     def test_stop(self) -> None:
         """
         When the exchange stops, recordings are closed.
