@@ -328,7 +328,8 @@ class Attempt:
                         self._won(leg)
                     elif not self._over:
                         leg.hang_up(21, "Declined")
-                        self._failures.append(Failure(603, 21, "Declined"))
+                        # One number of many does not speak for the extension: to its caller, nobody came.
+                        self._failures.append(Failure(480, 19, "No answer"))
                         self._perhaps_give_up()
 
         asked = self._tools.tasks.start(ask(), "ask whether a call is taken")

@@ -11,7 +11,7 @@ from attrs import evolve
 from zope.interface import implementer
 
 from pbx.directory.dialplan import Destination
-from pbx.directory.handling import Handling
+from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Choice, Member, Menu, Places, RingGroup
 from pbx.directory.star_codes import USUAL
 from pbx.features.follow_me import confirmation
@@ -146,6 +146,76 @@ class StarCodeCallTests(PlacesCase):
         (rung,) = self.cat.requests("INVITE")
         self.cat.reply(rung, 486)
         self.assertEqual(self.bob.last("INVITE").status, 486)
+
+
+class FollowMeCallTests(PlacesCase):
+    """
+    Another number rings, and whoever picks up is asked.
+    """
+
+    def setUp(self) -> None:
+        """
+        1002 is followed by 1003 after ten seconds; 1001 calls it, and 1003 picks up.
+        """
+        super().setUp()
+        bob = self.exchange.directory.extension("1002")
+        assert bob is not None
+        handling = Handling(follow_me=(FollowMe("1003", 10),), voicemail=False)
+        self.exchange.directory.put(evolve(bob, handling=handling))
+        self.caller, self.invite = self.dial("1002")
+        (self.own,) = self.bob.requests("INVITE")
+        self.bob.reply(self.own, 180)
+        self.assertEqual(self.cat.requests("INVITE"), [])
+        self.network.advance(10)
+        (self.rung,) = self.cat.requests("INVITE")
+        self.picked = self.cat.reply(self.rung, 200, body=self.cat.sdp())
+        self.network.advance(2)
+        # Nobody has the caller yet: the phone of 1002 rings on.
+        self.assertEqual(self.bob.requests("CANCEL"), [])
+        self.assertNotIn(200, self.caller.responses("INVITE"))
+
+    def press_there(self, key: str) -> None:
+        """
+        Press a key on the phone that was picked up.
+        """
+        info = self.cat.within_received("INFO", self.rung, self.picked)
+        info.headers.set("Content-Type", KEYS)
+        info.body = f"Signal={key}\r\nDuration=160\r\n".encode()
+        self.cat.send(info)
+        self.network.advance(0.2)
+
+    def test_accepted(self) -> None:
+        """
+        1 takes the call: the other phone stops ringing, and the caller is answered.
+        """
+        self.press_there("1")
+        self.assertEqual(len(self.bob.requests("CANCEL")), 1)
+        self.accept(self.caller, self.invite)
+        self.network.advance(1)
+        self.bye(self.caller, self.invite)
+        self.assertEqual(len(self.cat.requests("BYE")), 1)
+        self.assertEqual(self.record["disposition"], "answered")
+
+    def test_declined(self) -> None:
+        """
+        2 declines: that phone is hung up on, the other rings on and can answer.
+        """
+        self.press_there("2")
+        self.network.advance(5)
+        self.assertEqual(len(self.cat.requests("BYE")), 1)
+        self.assertEqual(self.bob.requests("CANCEL"), [])
+        self.bob.reply(self.own, 200, body=self.bob.sdp())
+        self.accept(self.caller, self.invite)
+        self.bye(self.caller, self.invite)
+
+    def test_a_machine_that_answers(self) -> None:
+        """
+        Who presses nothing does not get the call, and nobody is left with it.
+        """
+        self.network.advance(25)
+        self.assertNotIn(200, self.caller.responses("INVITE"))
+        self.assertEqual(self.caller.last("INVITE").status, 480)
+        self.assertEqual(len(self.cat.requests("BYE")), 1)
 
 
 class RingGroupCallTests(PlacesCase):
