@@ -28,6 +28,7 @@ class FakeTerminal:
         recorded: The paths it was recorded to.
         speech: What :meth:`record` writes.
         seconds: How long each recording is said to be.
+        controls: The keys that moved within what was played.
     """
 
     def __init__(self, keys: str = "") -> None:
@@ -38,6 +39,7 @@ class FakeTerminal:
         self.seconds = 5.0
         self.ended_by = "key"
         self.never = False
+        self.controls = ""
 
     async def play(self, sounds: Iterable[Any], *, stop: str = "") -> str:
         """
@@ -48,6 +50,17 @@ class FakeTerminal:
             if self.keys and self.keys[0] in stop:
                 return self.keys.pop(0)
         return ""
+
+    async def play_controlled(
+        self, sound: Any, *, stop: str, back: str, forward: str, pause: str, step: float = 5.0
+    ) -> str:
+        """
+        Hear a sound, moving about in it.
+        """
+        self.heard.append(str(sound))
+        while self.keys and self.keys[0] in back + forward + pause:
+            self.controls += self.keys.pop(0)
+        return self.keys.pop(0) if self.keys and self.keys[0] in stop else ""
 
     async def digit(self, timeout: float) -> str:
         """

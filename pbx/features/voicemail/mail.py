@@ -1,0 +1,144 @@
+"""
+The mail about a message: what it says, and to whom.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Final
+
+from attrs import frozen
+from jinja2 import Environment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pbx.features.voicemail.mailboxes import Mailbox, Message
+
+SUBJECT_LENGTH: Final = 200
+"""Characters of a subject at most: a caller's name comes from outside."""
+
+_environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+_plain = Environment(autoescape=False, trim_blocks=True, lstrip_blocks=True)  # noqa: S701 - text/plain
+
+TEXT = _plain.from_string("""\
+{{ who }} left a message in mailbox {{ mailbox }}{% if name %} ({{ name }}){% endif %}.
+
+From:      {{ caller }}
+Received:  {{ received }}
+Duration:  {{ duration }}
+{% if forwarded_by %}
+Forwarded by {{ forwarded_by }}.
+{% endif %}
+{% if urgent %}
+The caller marked it as urgent.
+{% endif %}
+
+{% if attached %}The message is attached. {% endif %}Dial *97 to hear it by phone.
+""")
+
+HTML = _environment.from_string("""\
+<!DOCTYPE html>
+<html><body>
+<p>{{ who }} left a message in mailbox {{ mailbox }}{% if name %} ({{ name }}){% endif %}.</p>
+<table>
+<tr><td>From</td><td>{{ caller }}</td></tr>
+<tr><td>Received</td><td>{{ received }}</td></tr>
+<tr><td>Duration</td><td>{{ duration }}</td></tr>
+{% if forwarded_by %}
+<tr><td>Forwarded by</td><td>{{ forwarded_by }}</td></tr>
+{% endif %}
+</table>
+{% if urgent %}
+<p><strong>The caller marked it as urgent.</strong></p>
+{% endif %}
+<p>{% if attached %}The message is attached. {% endif %}Dial *97 to hear it by phone.</p>
+</body></html>
+""")
+
+
+@frozen
+class Mail:
+    """
+    A mail to be sent.
+
+    Attributes:
+        recipient: The address.
+        subject: One line.
+        text: The body as plain text.
+        html: The body as HTML, or ``None``.
+        message: The id of the voicemail message it tells of, or ``None``.
+        attachment: The audio to go with it, as mailbox and file name (``1002/....wav``), or ``None``.
+    """
+
+    recipient: str
+    subject: str
+    text: str
+    html: str | None = None
+    message: str | None = None
+    attachment: str | None = None
+
+
+class Letters:
+    """
+    Writes the mail about messages.
+
+    Args:
+        address_of: The address of the person whose extension it is, or ``None``.
+        name_of: That person's name, or nothing.
+        zone: The zone that times are told in; ``None`` for the machine's.
+    """
+
+    def __init__(
+        self,
+        address_of: Callable[[str], str | None],
+        name_of: Callable[[str], str] = lambda number: "",
+        zone: dt.tzinfo | None = None,
+    ) -> None:
+        self._address_of = address_of
+        self._name_of = name_of
+        self._zone = zone
+
+    def compose(self, message: Message, mailbox: Mailbox) -> Mail | None:
+        """
+        The mail about a message; ``None`` when there is nobody to write to.
+        """
+        address = mailbox.email or self._address_of(mailbox.number)
+        if not address:
+            return None
+        caller = _caller(message)
+        duration = _duration(message.seconds)
+        values = {
+            "who": caller if message.caller else "An anonymous caller",
+            "caller": caller,
+            "mailbox": mailbox.number,
+            "name": mailbox.name or self._name_of(mailbox.number),
+            "received": message.received.astimezone(self._zone).strftime("%A, %d %B %Y, %H:%M:%S %Z"),
+            "duration": duration,
+            "forwarded_by": message.forwarded_by,
+            "urgent": message.urgent,
+            "attached": mailbox.attach,
+        }
+        urgent = "Urgent voicemail" if message.urgent else "Voicemail"
+        subject = " ".join(f"{urgent} from {caller} ({duration})".split())
+        return Mail(
+            recipient=address,
+            subject=subject[:SUBJECT_LENGTH],
+            text=TEXT.render(values),
+            html=HTML.render(values),
+            message=message.id,
+            attachment=f"{mailbox.number}/{message.path.name}" if mailbox.attach else None,
+        )
+
+
+def _caller(message: Message) -> str:
+    if not message.caller:
+        return "an anonymous caller"
+    if message.caller_name and message.caller_name != message.caller:
+        return f"{message.caller_name} <{message.caller}>"
+    return message.caller
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02d}"
