@@ -71,6 +71,18 @@ class ActivityTests(SynchronousTestCase):
         self.hear(3000, -35)
         self.assertTrue(self.activity.audible[0])
 
+    def test_noise_that_begins(self) -> None:
+        """
+        After digital silence a fan that starts is known as noise within seconds; a lost packet does not make it new.
+        """
+        self.hear(200, -90)
+        self.hear(300, -55)
+        self.assertFalse(self.activity.audible[0])
+        for _ in range(10):
+            self.hear(3, None)
+            self.hear(17, -55)
+            self.assertFalse(self.activity.audible[0])
+
     def test_talking(self) -> None:
         """
         A click is not talking, some tenths of speech are; a pause between words is within it, a long one ends it.
