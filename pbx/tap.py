@@ -28,6 +28,7 @@ from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.furniture import Furniture
+from pbx.lamps import Lamps
 from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
@@ -60,6 +61,7 @@ from pbx.transport.interfaces import KernelInterfaces
 from pbx.transport.layer import ListenError, TransportLayer
 from pbx.transport.tls import CertificateError, ServerCertificate
 from pbx.web.destinations import Numbers
+from pbx.web.presence import LivePresence
 from pbx.web.server import ServerError, WebServer
 from pbx.web.site import WebSite
 from pbx.web.starting import Starting
@@ -173,6 +175,7 @@ class Exchange(Service):
         self.extensions: Extensions | None = None
         self.cdr: Cdr | None = None
         self.furniture: Furniture | None = None
+        self.lamps: Lamps | None = None
         self._stopping: list[Any] = []
         self._starting: Deferred[Any] | None = None
         self._ending = False
@@ -220,7 +223,11 @@ class Exchange(Service):
         )
         await furniture.start()
         self._bindings = bindings
-        self._serve(realm, cdr, bindings, await self._read(bindings.load), furniture)
+        location = self.location = Location(self.reactor, self.wall, bindings)
+        lamps = self.lamps = Lamps(self.core, settings, self.directory, location, self.wall, database)
+        self._serve(realm, cdr, location, await self._read(bindings.load), furniture)
+        if self.switchboard is not None:
+            lamps.watch(self.switchboard, await self._read(lamps.load), self.transport)
         link = await self._read(self._open_web(system).first.offer)
         if settings.manhole is not None:
             self._manhole(settings)
@@ -234,10 +241,9 @@ class Exchange(Service):
         self.log.info("The exchange has started")
 
     def _serve(
-        self, realm: str, cdr: Cdr, bindings: Bindings, rows: list[dict[str, Any]], furniture: Furniture
+        self, realm: str, cdr: Cdr, location: Location, rows: list[dict[str, Any]], furniture: Furniture
     ) -> None:
         settings = self.settings
-        location = self.location = Location(self.reactor, self.wall, bindings)
         self.guard.has_registration = location.registered_from
         restored = location.restore(rows, self.transport.udp_flow)
         if restored:
@@ -271,7 +277,7 @@ class Exchange(Service):
         self.directory.on_change(self._extension_changed)
         self._keepalive = KeepAlive(self.reactor, location)
         self.trace.leave_out(self._keepalive.mark)
-        self.location.start()
+        location.start()
         self._keepalive.start()
         self.switchboard.start()
         self.transport.receiver = self.transactions
@@ -279,12 +285,14 @@ class Exchange(Service):
 
     def _open_web(self, system: System) -> WebSite:
         extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture
-        if extensions is None or cdr is None or location is None or furniture is None:
+        lamps = self.lamps
+        if extensions is None or cdr is None or location is None or furniture is None or lamps is None:
             raise RuntimeError("the floors below have not started")
         return WebSite(
             self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
             location=location, guard=self.guard, system=system, tasks=self.tasks, wall=self.wall,
             places=furniture.stored, numbers=Numbers(self.directory, furniture.places), rooms=furniture.rooms,
+            presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
         )
 
     # IStatus
@@ -442,7 +450,9 @@ class Exchange(Service):
             while self.core.dialogs and self.reactor.seconds() < until:
                 await deferLater(self.reactor, 0.02)
         parts: list[Any] = [self.location, self._keepalive, self.lag, self.engine]
-        stores: list[Any] = [self._bindings, self.furniture, self.extensions, self.cdr, self.database, self.embedded]
+        stores: list[Any] = [
+            self._bindings, self.lamps, self.furniture, self.extensions, self.cdr, self.database, self.embedded
+        ]
         stops = [part.stop for part in parts if part is not None]
         stops += [*reversed(self._stopping), self.tasks.stop]
         stops += [_coroutine(store.stop) for store in stores if store is not None]

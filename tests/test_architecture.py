@@ -37,6 +37,7 @@ FLOORS = {
     "ops": 11,
     "web": 12,
     "furniture": 12,
+    "lamps": 12,
     "tap": 13,
     "cli": 13,
 }

@@ -74,6 +74,7 @@ class Settings:
     security: sections.Security
     registration: sections.Registration
     media: sections.Media
+    blf: sections.Blf
     manhole: sections.Manhole | None
 
 
@@ -241,5 +242,6 @@ def _resolved(configuration: sections.Configuration, path: Path, data: Path | No
         security=configuration.security,
         registration=configuration.registration,
         media=configuration.media,
+        blf=configuration.blf,
         manhole=configuration.manhole,
     )
