@@ -18,6 +18,7 @@ from twisted.logger import Logger
 
 from pbx.audio.codec import known
 from pbx.media.decoding import SUFFIXES
+from pbx.media.listeners import Channel, Listener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
     from pbx.media.pacer import Pacer
     from pbx.media.session import RtpSession
-    from pbx.media.sound import Frames, Sound
+    from pbx.media.sound import Sound
     from pbx.media.sounds import Sounds
     from pbx.sdp.audio import Format
     from pbx.sdp.mapping import Agreed
@@ -57,70 +58,6 @@ class MusicClass:
     name: str
     files: tuple[Path, ...]
     shuffle: bool = False
-
-
-class Listener:
-    """
-    One session that hears a class, until :meth:`stop`.
-
-    Attributes:
-        session: The session.
-        first: Whether its next frame is its first.
-        payload_type: Under which it gets the frames.
-        agreed: What its payload type was taken from.
-    """
-
-    __slots__ = ("_station", "agreed", "channel", "first", "payload_type", "session")
-
-    def __init__(self, session: RtpSession, station: Station) -> None:
-        self.session = session
-        self.first = True
-        self.payload_type = -1
-        self.agreed: Agreed | None = None
-        self.channel: Channel | None = None
-        self._station: Station | None = station
-
-    @property
-    def playing(self) -> bool:
-        """
-        Whether it was not stopped.
-        """
-        return self._station is not None
-
-    def stop(self) -> None:
-        """
-        Hear it no more.
-        """
-        station, self._station = self._station, None
-        if station is not None:
-            station.remove(self)
-
-    def move(self, station: Station) -> None:
-        """
-        Hear another station.
-        """
-        if self._station is not None:
-            self._station.remove(self)
-            self._station = station
-            station.add(self)
-
-
-class Channel:
-    """
-    Those who hear a class in one codec.
-
-    Attributes:
-        codec: The codec.
-        listeners: Who hears it.
-        frames: What is played now, in that codec.
-    """
-
-    __slots__ = ("codec", "frames", "listeners")
-
-    def __init__(self, codec: Format) -> None:
-        self.codec = codec
-        self.listeners: dict[Listener, None] = {}
-        self.frames: Frames | None = None
 
 
 class Station:
@@ -209,24 +146,13 @@ class Station:
                 return
             place = self._place
             self._place = place + 1
-            changed = []
+            changed = [listener for listener in self._deaf if listener.session.agreed is not listener.agreed]
             for channel in self._channels.values():
                 playing = channel.frames
-                if playing is None:
-                    continue
-                payload = playing.encoded[place] or playing[place]
-                if not payload:
-                    # An encoder may take a frame to begin.
-                    continue
-                for listener in channel.listeners:
-                    session = listener.session
-                    if session.agreed is not listener.agreed:
-                        changed.append(listener)
-                        continue
-                    session.outgoing.send_frame(listener.payload_type, payload, now, first=listener.first)
-                    listener.first = False
-            if self._deaf:
-                changed += [listener for listener in self._deaf if listener.session.agreed is not listener.agreed]
+                payload = playing[place] if playing is not None else b""
+                # An encoder may take a frame to begin.
+                if payload:
+                    changed += channel.send(payload, now)
             for listener in changed:
                 self._untune(listener)
                 self._tune(listener)
@@ -239,7 +165,6 @@ class Station:
         listener.first = True
         codec = spoken(agreed)
         if codec is None:
-            listener.channel = None
             self._deaf[listener] = None
             return
         key = (codec.codec, codec.clock, codec.channels)
@@ -248,16 +173,14 @@ class Station:
             channel = self._channels[key] = Channel(codec)
             if self._now is not None:
                 channel.frames = self._now.encoding(codec)
-        listener.channel = channel
-        listener.payload_type = codec.payload_type
-        channel.listeners[listener] = None
+        channel.add(listener, codec.payload_type)
 
     def _untune(self, listener: Listener) -> None:
-        channel, listener.channel = listener.channel, None
+        channel = listener.channel
         self._deaf.pop(listener, None)
         if channel is not None:
-            del channel.listeners[listener]
-            if not channel.listeners:
+            channel.remove(listener)
+            if not channel.rows and not channel.waiting:
                 codec = channel.codec
                 del self._channels[codec.codec, codec.clock, codec.channels]
 
@@ -365,18 +288,22 @@ class Music:
                 continue
             station.prepare()
             if station.failed is None and spoken(session.agreed) is not None and not session.closed:
-                listener = Listener(session, station)
+                listener = Listener(session, station.remove)
                 station.add(listener)
                 return listener
         return None
 
     @staticmethod
     def _hand_over(before: Station | None, after: Station | None) -> None:
-        for listener in before.listeners if before is not None else ():
+        if before is None:
+            return
+        for listener in before.listeners:
             if after is None:
                 listener.stop()
             else:
-                listener.move(after)
+                before.remove(listener)
+                listener.follow(after.remove)
+                after.add(listener)
 
 
 def spoken(agreed: Agreed) -> Format | None:

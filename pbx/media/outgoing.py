@@ -147,6 +147,24 @@ class Outgoing:
         self.source = NOBODY
         self.sequence_shift = self.timestamp_shift = 0
 
+    def lend(self, carried: Carried) -> bool:
+        """
+        Let somebody send sound of our own in our place, numbered on from here, until told to leave; whether it may.
+        """
+        if self.destination is None or self.protector is not None or self.hushed or self._pressed or self._sequence < 0:
+            return False
+        self.release()
+        self._missing_before = carried.missing()
+        self._carried = carried
+        return True
+
+    def take_back(self, carried: Carried) -> None:
+        """
+        Go on where somebody ended who sent in our place; nothing when that is somebody else.
+        """
+        if self._carried is carried:
+            self.release()
+
     def position(self) -> tuple[int, int, float]:
         """
         Sequence number and timestamp of the latest packet as the receiver sees them, and when it was sent.

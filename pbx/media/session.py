@@ -318,6 +318,7 @@ class RtpSession:
         self.incoming.listener = self._listener if self.direction in RECEIVING else None
 
     def _aim(self) -> None:
+        self.outgoing.changed()
         may = self._remote is not None and not self._remote.held_by_address and self.direction in SENDING
         self.outgoing.destination = self._rtp_destination() if may else None
 
