@@ -9,6 +9,6 @@ joined), ``engine`` (all sessions); ``room_sound``, ``room``, ``mixing`` and ``m
 (conferences).
 
 What the exchange says itself: ``sound`` (its frames in each codec), ``decoding`` (files), ``sounds`` (the library),
-``player``, ``listeners`` (many at once) and ``music`` (on hold); ``recorder`` (to a file) and ``take`` (of a leg); ``keys`` and ``ear`` (of the caller);
-``terminal`` (all of it, for a place that a caller is sent to).
+``player``, ``listeners`` (many at once) and ``music`` (on hold); ``recorder`` (to a file) and ``take`` (of a leg);
+``keys`` and ``ear`` (of the caller); ``terminal`` (all of it, for a place that a caller is sent to).
 """

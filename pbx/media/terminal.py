@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IReactorTime
 
-    from pbx.media.music import Listener, Music
+    from pbx.media.listeners import Listener
+    from pbx.media.music import Music
     from pbx.media.session import RtpSession
     from pbx.media.sound import Sound
     from pbx.media.sounds import Sounds

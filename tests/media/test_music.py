@@ -12,7 +12,8 @@ import soundfile
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.audio.g711 import encode_alaw, encode_mulaw
-from pbx.media.music import DEFAULT, Listener, Music, MusicClass
+from pbx.media.listeners import Listener
+from pbx.media.music import DEFAULT, Music, MusicClass
 from pbx.media.sounds import Sounds
 from pbx.sdp.audio import Format
 from pbx.tasks import Tasks
