@@ -7,8 +7,9 @@ from __future__ import annotations
 import random
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
 import pbx
@@ -24,7 +25,10 @@ from pbx.features.conference.rooms import Rooms
 from pbx.features.dial_by_name import DialByName
 from pbx.features.follow_me import confirmation
 from pbx.features.menu import Menus
+from pbx.features.music import MusicOnHold
+from pbx.features.prompts import Prompts
 from pbx.features.ring_group import RingGroups
+from pbx.features.speech import Speech
 from pbx.features.star import IHandling, NotChangedError, StarCodes
 from pbx.media.mixer import Mixer
 from pbx.media.music import DEFAULT, Music, MusicClass
@@ -37,6 +41,8 @@ from pbx.store.places import Places as StoredPlaces
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from twisted.internet.defer import Deferred
+
     from pbx.calls.router import Router
     from pbx.directory.dialplan import Destination
     from pbx.directory.directory import Directory
@@ -46,6 +52,8 @@ if TYPE_CHECKING:
     from pbx.store.database import Database
     from pbx.store.extensions import Extensions
     from pbx.tasks import Tasks
+
+T = TypeVar("T")
 
 SHIPPED = Path(pbx.__file__).parent / "sounds"
 """The prompts and the music that come with the program."""
@@ -101,7 +109,9 @@ class Furniture:
         extensions: The extensions in it.
 
     Attributes:
-        sounds: What the exchange says.
+        prompts: What the exchange says, shipped and the operator's own.
+        pieces: What music there is.
+        sounds: What is said and played, in memory.
         music: What whoever waits hears.
         places: Ring groups, menus and rooms by number.
         stored: The same in the database.
@@ -121,8 +131,16 @@ class Furniture:
         extensions: Extensions,
     ) -> None:
         data = settings.data
-        self.sounds = Sounds(reactor, [data / "prompts", SHIPPED], country=settings.media.tones)
-        self.music = Music(self.sounds, engine.pacer, tasks, [MusicClass(DEFAULT, (SHIPPED / "music",))])
+        threads = reactor.getThreadPool()
+
+        def in_thread(work: Callable[..., T], *args: Any) -> Deferred[T]:
+            return deferToThreadPool(reactor, threads, work, *args)
+
+        self.prompts = Prompts(in_thread, data, SHIPPED, Speech(reactor, [data / "voices"]))
+        self.pieces = MusicOnHold(in_thread, data, SHIPPED)
+        self.sounds = Sounds(reactor, self.prompts.folders, country=settings.media.tones)
+        self.music = Music(self.sounds, engine.pacer, tasks)
+        self.pieces.on_change = self._music_changed
         self.places = Places()
         self.stored = StoredPlaces(reactor, database, self.places)
         equipment = Equipment(
@@ -148,6 +166,8 @@ class Furniture:
         """
         Read what is kept.
         """
+        for group in (DEFAULT, *await self.pieces.all()):
+            self._music_changed(group, await self.pieces.files(group))
         await self.stored.start()
 
     async def stop(self) -> None:
@@ -155,6 +175,9 @@ class Furniture:
         Keep nothing fresh any more.
         """
         await self.stored.stop()
+
+    def _music_changed(self, group: str, files: list[Path]) -> None:
+        self.music.put(MusicClass(group, tuple(files)))
 
     def ask(self, router: Router) -> None:
         """

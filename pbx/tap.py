@@ -292,6 +292,7 @@ class Exchange(Service):
             self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
             location=location, guard=self.guard, system=system, tasks=self.tasks, wall=self.wall,
             places=furniture.stored, numbers=Numbers(self.directory, furniture.places), rooms=furniture.rooms,
+            prompts=furniture.prompts, music=furniture.pieces,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
         )
 

@@ -15,6 +15,7 @@ from pbx.features.prompts import InThread, NotKeptError
 from pbx.features.recordings import Recording, convert, look, sound_files
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 MUSIC: Final = "music"
@@ -54,6 +55,10 @@ class Piece:
 class MusicOnHold:
     """
     All music.
+
+    Attributes:
+        on_change: Called with a class that has other pieces than before, and their files: those of the default class
+            where it has none any more.
     """
 
     def __init__(self, in_thread: InThread, data: Path, shipped: Path) -> None:
@@ -65,6 +70,7 @@ class MusicOnHold:
             data: The data directory.
             shipped: Where lies what came with the program: ``pbx/sounds``.
         """
+        self.on_change: Callable[[str, list[Path]], object] = lambda group, files: None
         self._in_thread = in_thread
         self._own = data / MUSIC
         self._shipped = shipped / MUSIC
@@ -102,13 +108,18 @@ class MusicOnHold:
             NotKeptError: There are too many already.
             OSError: It cannot be written.
         """
-        return await self._in_thread(self._add, group, name, content)
+        piece = await self._in_thread(self._add, group, name, content)
+        self.on_change(group, await self.files(group))
+        return piece
 
     async def delete(self, group: str, name: str) -> bool:
         """
         Delete one of the operator's; with the last one its class ends. ``False`` when there was none.
         """
-        return await self._in_thread(self._delete, group, name)
+        deleted = await self._in_thread(self._delete, group, name)
+        if deleted:
+            self.on_change(group, await self.files(group))
+        return deleted
 
     def _classes(self) -> list[str]:
         try:
