@@ -9,6 +9,7 @@ may have its own as well (RFC 3264 5.1).
 from __future__ import annotations
 
 from functools import lru_cache
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 import attrs
@@ -22,7 +23,16 @@ if TYPE_CHECKING:
 EVENTS = Format(101, "telephone-event", 8_000, 1, "0-16")
 """The keypad and the hook flash (RFC 4733 3.2), under the payload type that nearly every phone gives it."""
 
-DECODABLE = (Format(0, "PCMU"), Format(8, "PCMA"), EVENTS)
+WIDE_EVENTS = Format(110, "telephone-event", 48_000, 1, "0-16")
+"""The same beside Opus, whose clock they share (RFC 4733 2.1)."""
+
+NARROW = (Format(0, "PCMU"), Format(8, "PCMA"))
+"""The codecs that need nothing installed, and that every phone has."""
+
+WIDE = (Format(9, "G722"), Format(111, "opus", 48_000, 2))
+"""Those that PyAV brings (:mod:`pbx.audio.codec`)."""
+
+DECODABLE = (*NARROW, *WIDE, EVENTS, WIDE_EVENTS) if find_spec("av") is not None else (*NARROW, EVENTS)
 """What we can make and understand ourselves, and so can offer without another leg."""
 
 KNOWN = 512
@@ -156,7 +166,11 @@ def onward(
             formats.append(item)
     if codec_of(formats) is None:
         return []
-    formats += renumbered([item for item in also if not any(item.matches(known) for known in formats)], formats)
+    more = [item for item in also if not any(item.matches(known) for known in formats)]
+    if len(formats) + len(more) > MAX_ONWARD:
+        # Who offers so much has one of the others, and our INVITE is long enough.
+        more = [item for item in more if item not in WIDE]
+    formats += renumbered(more, formats)
     # RFC 4733 2.1: telephone events share a codec's timestamps.
     clocks = {item.clock for item in formats if item.is_sound}
     return [item for item in formats if item.clock in clocks]

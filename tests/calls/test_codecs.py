@@ -47,11 +47,32 @@ class CodecTests(ExchangeCase):
         """
         anna, bert = self.pair()
         talk = Conversation(anna, bert, answer=bert.sdp(formats=(PCMA, EVENTS)))
-        self.assertEqual(formats_of(talk.rung.body), ["0", "8", "101"])
+        self.assertEqual(formats_of(talk.rung.body), ["0", "8", "101", "9", "111", "110"])
         self.assertEqual(formats_of(talk.answer.body), ["8", "101"])
         self.assertEqual(self.packets(talk, 8, 8), ({8}, {8}))
         talk.hang_up(anna)
         self.assertEqual((self.record["codec"], self.record["media_path"]), ("PCMA", "relay"))
+
+    def test_opus_and_g711(self) -> None:
+        """
+        A phone that has Opus only and one that has G.711 only hear each other, whichever of them calls.
+        """
+        anna, bert = self.pair()
+        opus, law = ((96, OPUS), (97, "telephone-event/48000")), (PCMU, EVENTS)
+        for caller, callee, one, other in ((anna, bert, opus, law), (anna, bert, law, opus)):
+            talk = Conversation(caller, callee, body=caller.sdp(formats=one), answer=callee.sdp(formats=other))
+            self.assertEqual(formats_of(talk.answer.body), [str(number) for number, _ in one])
+            caller.media.clear()
+            callee.media.clear()
+            silence = {96: b"\x08\xff\xfe", 0: b"\xff" * 160}
+            for n in range(20):
+                for phone, to, (number, _) in ((caller, talk.answer, one[0]), (callee, talk.rung, other[0])):
+                    phone.speak(to.body, 1, first=n, payload_type=number, payload=silence[number], ssrc=number)
+            for phone, formats in ((caller, one), (callee, other)):
+                self.assertGreater(len(phone.media), 15)
+                self.assertEqual({packet[1] & 0x7F for packet in phone.media}, {formats[0][0]})
+            talk.hang_up(caller)
+            self.assertEqual(self.exchange.records.pop()["media_path"], "transcode")
 
     def test_converted_between_laws(self) -> None:
         """
@@ -62,7 +83,7 @@ class CodecTests(ExchangeCase):
             anna, bert, body=anna.sdp(formats=(PCMU, EVENTS)), answer=bert.sdp(formats=(PCMA, EVENTS))
         )
         # What we can convert to is offered after the caller's own.
-        self.assertEqual(formats_of(talk.rung.body), ["0", "101", "8"])
+        self.assertEqual(formats_of(talk.rung.body), ["0", "101", "8", "9", "111", "110"])
         self.assertEqual(formats_of(talk.answer.body), ["0", "101"])
         self.assertEqual(self.packets(talk, 0, 8), ({0}, {8}))
         # Silence of one law is silence of the other.

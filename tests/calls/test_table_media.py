@@ -109,7 +109,7 @@ def late_offer(case: ExchangeCase) -> int | None:
     )
     case.assertIn(b"m=audio", talk.answer.body)
     case.assertIn(b"RTP/AVP 8 ", talk.answer.body)
-    case.assertIn(b"RTP/AVP 0 8 101", talk.rung.body)
+    case.assertIn(b"RTP/AVP 0 8 9 111 101 110", talk.rung.body)
     anna.acknowledge(talk.invite, talk.answer, anna.sdp(formats=((8, "PCMA/8000"),)))
     for n in range(20):
         anna.speak(talk.answer.body, 1, first=n, payload_type=8)
@@ -203,7 +203,7 @@ def reinvite_without_offer(case: ExchangeCase) -> int | None:
     anna.send(request)
     case.network.advance(0.01)
     offered = anna.last("INVITE")
-    case.assertIn(b"RTP/AVP 0 8 101\r\n", offered.body)
+    case.assertIn(b"RTP/AVP 0 8 101 9 111 110\r\n", offered.body)
     anna.send(talk.request(anna, "ACK", body=anna.sdp(direction="sendonly", version=2), cseq=request.cseq.number))
     case.network.advance(0.01)
     (shown,) = case.exchange.switchboard.list()

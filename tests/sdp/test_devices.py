@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.sdp.audio import Audio, audio_of, audios_of
-from pbx.sdp.mapping import DECODABLE, answer_to_caller, onward
+from pbx.sdp.mapping import DECODABLE, EVENTS, NARROW, answer_to_caller, onward
 from pbx.sdp.offer_answer import Local, answered_direction, choose, choose_crypto, make_answer, make_offer
 from pbx.sdp.session import SessionDescription
 from tests.sdp.devices import OFFERS, offer_of
@@ -72,7 +72,7 @@ class DeviceTests(SynchronousTestCase):
             self.assertEqual(f"{audio.host}:{audio.port}", address, device)
             self.assertEqual((audio.profile, audio.direction), (profile, direction), device)
             self.assertEqual(" ".join(str(item.payload_type) for item in audio.formats), formats, device)
-            chosen = choose(audio.formats, DECODABLE)
+            chosen = choose(audio.formats, (*NARROW, EVENTS))
             self.assertEqual(" ".join(str(item.payload_type) for item in chosen), taken, device)
 
     def test_written_as_it_came(self) -> None:

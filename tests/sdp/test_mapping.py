@@ -11,6 +11,9 @@ from pbx.sdp import mapping
 from pbx.sdp.audio import Format
 from pbx.sdp.mapping import (
     DECODABLE,
+    EVENTS,
+    NARROW,
+    WIDE,
     Agreed,
     agreed,
     answer_to_caller,
@@ -21,7 +24,7 @@ from pbx.sdp.mapping import (
     renumbered,
 )
 
-PCMU, PCMA, EVENTS = DECODABLE
+PCMU, PCMA = NARROW
 G722, G729 = Format(9, "G722"), Format(18, "G729", fmtp="annexb=no")
 OPUS = Format(96, "opus", 48_000, 2, "useinbandfec=1")
 WIDE_EVENTS = Format(97, "telephone-event", 48_000)
@@ -157,8 +160,15 @@ class OnwardTests(SynchronousTestCase):
         """
         self.assertEqual(
             onward([G722, PCMU, Format(101, "speex")], also=DECODABLE),
-            [G722, PCMU, Format(101, "speex"), PCMA, numbered(EVENTS, 96)],
+            [G722, PCMU, Format(101, "speex"), PCMA, WIDE[1], numbered(EVENTS, 96), mapping.WIDE_EVENTS],
         )
+
+    def test_order(self) -> None:
+        """
+        G.711 comes first of what we can do: a phone that has it is not made to talk through a converter.
+        """
+        self.assertEqual([item.name for item in DECODABLE if item.is_sound], ["PCMU", "PCMA", "G722", "opus"])
+        self.assertEqual(onward([PCMA, EVENTS], also=DECODABLE)[0], PCMA)
 
     def test_limit(self) -> None:
         """
@@ -208,6 +218,13 @@ class AnswerToCallerTests(SynchronousTestCase):
         self.assertEqual(answer_to_caller([G729, PCMU, EVENTS], [PCMA, EVENTS]), [PCMU, EVENTS])
         self.assertEqual(answer_to_caller([PCMU, EVENTS], [G729, EVENTS]), [])
         self.assertEqual(answer_to_caller([G729, EVENTS], [PCMA, EVENTS]), [])
+        for caller, callee, expected in (
+            ([OPUS, WIDE_EVENTS], [PCMA, EVENTS], ["opus", "telephone-event"]),
+            ([PCMA, EVENTS], [OPUS, WIDE_EVENTS], ["PCMA", "telephone-event"]),
+        ):
+            answer = answer_to_caller(caller, callee)
+            self.assertEqual([item.name for item in answer], expected)
+            self.assertEqual({item.clock for item in answer}, {caller[0].clock})
 
     def test_nothing_chosen(self) -> None:
         """
