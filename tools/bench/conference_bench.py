@@ -29,6 +29,9 @@ SHAPES = {"1 x 50": (50, 50), "10 x 5": (50, 5)}
 LIMIT = 5.0
 """The CPU a participant may cost, as a multiple of the C loop's, which has no jitter buffer and measures nothing."""
 
+TRIES = 3
+"""How often a program is started, each time with other ports, before that is an error."""
+
 WARM = "0.7"
 """Seconds before a measurement: the first packets find cold caches, and empty jitter buffers."""
 
@@ -40,21 +43,24 @@ def turn(command: Sequence[str], generator: str, streams: int, size: int, second
     Returns:
         Microseconds of CPU a participant and second; the part of the packets that came; how many heard a voice.
     """
-    theirs = free_ports(streams)
-    ours = free_ports(streams, theirs)
-    arguments = [*command, HOST, str(ours), str(streams), str(theirs), str(size)]
-    phones = [generator, HOST, str(theirs), str(streams), str(ours)]
-    with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None  # noqa: S101 - a pipe was asked for
-        if process.stdout.readline() != "ready\n":
-            raise SystemExit(f"{command[-1]} did not start")
-        subprocess.run([*phones, WARM, str(size)], check=True, capture_output=True)
-        before = cpu_of(process.pid)
-        heard = subprocess.run([*phones, str(seconds), str(size)], check=True, capture_output=True, text=True)
-        used = cpu_of(process.pid) - before
-        process.communicate(timeout=10)
-    sent, received, voices = (int(word) for word in heard.stdout.split())
-    return used / seconds / streams * 1e6, received / max(1, sent), voices
+    for _ in range(TRIES):
+        theirs = free_ports(streams)
+        ours = free_ports(streams, theirs)
+        arguments = [*command, HOST, str(ours), str(streams), str(theirs), str(size)]
+        phones = [generator, HOST, str(theirs), str(streams), str(ours)]
+        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None  # noqa: S101 - a pipe was asked for
+            if process.stdout.readline() != "ready\n":
+                # Somebody else has taken one of the ports meanwhile.
+                continue
+            subprocess.run([*phones, WARM, str(size)], check=True, capture_output=True)
+            before = cpu_of(process.pid)
+            heard = subprocess.run([*phones, str(seconds), str(size)], check=True, capture_output=True, text=True)
+            used = cpu_of(process.pid) - before
+            process.communicate(timeout=10)
+        sent, received, voices = (int(word) for word in heard.stdout.split())
+        return used / seconds / streams * 1e6, received / max(1, sent), voices
+    raise SystemExit(f"{command[-1]} did not start")
 
 
 def main() -> int:
