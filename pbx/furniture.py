@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
-from zope.interface import implementer
 
 import pbx
 from pbx.audio.codec import encoder
 from pbx.calls.tools import Features
-from pbx.directory.dialplan import RouteRequest, decide
+from pbx.directory.dialplan import Destination
 from pbx.directory.places import Places
 from pbx.features.announcement import Announcements
 from pbx.features.conference.conference import Conference
@@ -29,13 +28,12 @@ from pbx.features.music import MusicOnHold
 from pbx.features.prompts import Prompts
 from pbx.features.ring_group import RingGroups
 from pbx.features.speech import Speech
-from pbx.features.star import IHandling, NotChangedError, StarCodes
+from pbx.features.star import StarCodes
 from pbx.media.mixer import Mixer
 from pbx.media.music import DEFAULT, Music, MusicClass
 from pbx.media.recorder import Recorder
 from pbx.media.sounds import Sounds
-from pbx.store.database import DatabaseDown, DatabaseTimeout
-from pbx.store.extensions import UnknownExtensionError
+from pbx.store.handling import KeptHandling
 from pbx.store.places import Places as StoredPlaces
 
 if TYPE_CHECKING:
@@ -43,8 +41,6 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
-    from pbx.calls.router import Router
-    from pbx.directory.dialplan import Destination
     from pbx.directory.directory import Directory
     from pbx.directory.places import Place
     from pbx.media.engine import InProcessEngine
@@ -57,25 +53,6 @@ T = TypeVar("T")
 
 SHIPPED = Path(pbx.__file__).parent / "sounds"
 """The prompts and the music that come with the program."""
-
-
-@implementer(IHandling)
-class KeptHandling:
-    """
-    The handling of extensions in the database, as star codes change it.
-    """
-
-    def __init__(self, stored: Extensions) -> None:
-        self._stored = stored
-
-    async def change(self, number: str, **changes: Any) -> None:
-        """
-        Change some of it.
-        """
-        try:
-            await self._stored.change_handling(number, **changes)
-        except (DatabaseDown, DatabaseTimeout, UnknownExtensionError) as error:
-            raise NotChangedError(number) from error
 
 
 class Numbers:
@@ -148,7 +125,7 @@ class Furniture:
             recording=partial(Recorder, reactor), tasks=tasks, wall=wall, folder=data / "conference",
         )
         self.rooms = Rooms(self.places, equipment)
-        self._router: Router | None = None
+        self._directory = directory
         self.kinds: dict[str, Any] = {
             "star": StarCodes(directory, KeptHandling(extensions), lambda number: self.find(number) is not None),
             "ring_group": RingGroups(self.places, directory, reactor, random.SystemRandom()),
@@ -179,17 +156,12 @@ class Furniture:
     def _music_changed(self, group: str, files: list[Path]) -> None:
         self.music.put(MusicClass(group, tuple(files)))
 
-    def ask(self, router: Router) -> None:
-        """
-        Name who knows where numbers lead.
-        """
-        self._router = router
-
     def find(self, number: str) -> Destination | None:
         """
-        Where a number leads that somebody is sent on to; ``None`` for nowhere.
+        Where a number leads that somebody is sent on to; ``None`` for nowhere. What an extension wants done with its
+        calls is seen to when it is rung.
         """
-        if self._router is None:
-            return None
-        destination = decide(RouteRequest("", number), self._router.situation).destination
-        return None if destination.kind == "refuse" and destination.status == 404 else destination
+        if number in self._directory:
+            return Destination("extension", number)
+        place = self.features.numbers.place(number)
+        return None if place is None else Destination(place.kind, number)

@@ -272,7 +272,6 @@ class Exchange(Service):
             ),
             furniture.features,
         )
-        furniture.ask(self.switchboard.router)
         self.switchboard.on_event(Recorder(cdr).event)
         self.directory.on_change(self._extension_changed)
         self._keepalive = KeepAlive(self.reactor, location)
