@@ -152,8 +152,8 @@ class Conferences:
             Route("POST", f"{one}/stop-recording", self._to_meeting("stop recording", _stop_recording)),
             Route("POST", f"{one}/mute-all", self._to_meeting("mute all in", lambda meeting: meeting.mute_all())),
             Route("POST", f"{one}/end", self._to_meeting("end", lambda meeting: meeting.end())),
-            Route("POST", f"{member}/mute", self._to_member("mute", lambda meeting, one: meeting.mute(one))),
-            Route("POST", f"{member}/unmute", self._to_member("unmute", lambda meeting, one: meeting.mute(one, False))),
+            Route("POST", f"{member}/mute", self._to_member("mute", _mute)),
+            Route("POST", f"{member}/unmute", self._to_member("unmute", _unmute)),
             Route("POST", f"{member}/kick", self._to_member("kick", lambda _, one: one.dismiss("kicked"))),
         ]
 
@@ -283,6 +283,14 @@ def _record(meeting: Meeting) -> None:
 
 def _stop_recording(meeting: Meeting) -> None:
     meeting.stop_recording()
+
+
+def _mute(meeting: Meeting, attendee: Attendee) -> None:
+    meeting.mute(attendee, told=True)
+
+
+def _unmute(meeting: Meeting, attendee: Attendee) -> None:
+    meeting.mute(attendee, False, told=True)
 
 
 def _missing(number: str) -> Problem:

@@ -198,13 +198,15 @@ class LiveTests(ApiCase):
         self.hall.wait(1)
         self.assertEqual(self.listener.person.heard(LOW), [40])
         self.assertEqual([row[1] for row in self.audit.rows], ["mute", "unmute"])
+        self.assertEqual(self.sounds.loaded, ["conf-muted-by-moderator", "conf-unmuted-by-moderator"])
         self.assertEqual(self.audit.rows[0][2], "1001 in conference 8000")
 
     def test_mute_all(self) -> None:
         """
-        All but moderators are muted at once.
+        All but moderators are muted at once, and told so.
         """
         self.assertEqual([one["muted"] for one in self.post("/8000/mute-all").json["live"]["members"]], [True, False])
+        self.assertEqual(self.sounds.loaded, ["conf-all-muted"])
 
     def test_kick(self) -> None:
         """

@@ -91,7 +91,6 @@ class Keys:
 
     async def _mute_all(self) -> None:
         self._meeting.mute_all()
-        self._meeting.say("conf-all-muted")
 
     async def _leave(self) -> None:
         self._attendee.dismiss("left")

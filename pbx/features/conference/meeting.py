@@ -125,21 +125,31 @@ class Meeting:
         self._refresh_music()
         self.on_change(self)
 
-    def mute(self, attendee: Attendee, muted: bool = True) -> None:
+    def mute(self, attendee: Attendee, muted: bool = True, *, told: bool = False) -> None:
         """
         Let the others hear somebody no more, or again.
+
+        Args:
+            attendee: Who.
+            muted: Whether it is to be muted.
+            told: Whether it is told so, in its ear: it did not do it itself.
         """
-        if attendee.member is not None and not self._waits(attendee):
-            attendee.member.muted = muted
-            self.on_change(self)
+        if attendee.member is None or self._waits(attendee):
+            return
+        if told and attendee.muted != muted:
+            prompt = "conf-muted-by-moderator" if muted else "conf-unmuted-by-moderator"
+            self._equipment.tasks.start(self._tell(attendee, prompt), f"tell in conference {self.room.number}")
+        attendee.member.muted = muted
+        self.on_change(self)
 
     def mute_all(self) -> None:
         """
-        Mute all who are no moderators.
+        Mute all who are no moderators, and say so.
         """
         for attendee in self.present:
             if not attendee.moderator:
                 self.mute(attendee)
+        self.say("conf-all-muted")
 
     def lock(self, locked: bool = True) -> None:
         """
@@ -262,6 +272,11 @@ class Meeting:
         mixed = self._mixed()
         if mixed is not None:
             mixed.announce(*sounds)
+
+    async def _tell(self, attendee: Attendee, prompt: str) -> None:
+        sound = await self._equipment.sounds.load(prompt, attendee.language)
+        if attendee.member is not None:
+            attendee.member.whisper(sound)
 
     def _language(self) -> str:
         """

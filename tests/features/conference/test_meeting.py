@@ -135,6 +135,20 @@ class MeetingTests(ConferenceCase):
         self.assertEqual(caller.ended, [])
         self.assertEqual(self.sounds.loaded[-1], "conf-recording-stopped")
 
+    def test_told_in_the_ear(self) -> None:
+        """
+        Who is muted by somebody else is told so, once, and the others don't hear it.
+        """
+        self.room(music="", announce="none")
+        first, second = self.dial(), self.dial()
+        attendee = next(iter(self.meeting().attendees.values()))
+        for _ in range(2):
+            self.meeting().mute(attendee, told=True)
+        self.hall.wait(0.2)
+        self.assertEqual(self.sounds.loaded, ["conf-muted-by-moderator"])
+        self.assertGreater(first.person.own, 0)
+        self.assertEqual(second.person.own, 0)
+
     def test_kick(self) -> None:
         """
         Who is sent away in the middle of a menu is told so, and goes.
