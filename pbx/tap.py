@@ -225,9 +225,8 @@ class Exchange(Service):
         self._bindings = bindings
         location = self.location = Location(self.reactor, self.wall, bindings)
         lamps = self.lamps = Lamps(self.core, settings, self.directory, location, self.wall, database)
-        self._serve(realm, cdr, location, await self._read(bindings.load), furniture)
-        if self.switchboard is not None:
-            lamps.watch(self.switchboard, await self._read(lamps.load), self.transport)
+        registered, subscribed = await self._read(bindings.load), await self._read(lamps.load)
+        self._serve(realm, cdr, location, registered, furniture, lamps, subscribed)
         link = await self._read(self._open_web(system).first.offer)
         if settings.manhole is not None:
             self._manhole(settings)
@@ -241,11 +240,12 @@ class Exchange(Service):
         self.log.info("The exchange has started")
 
     def _serve(
-        self, realm: str, cdr: Cdr, location: Location, rows: list[dict[str, Any]], furniture: Furniture
+        self, realm: str, cdr: Cdr, location: Location, registered: list[dict[str, Any]], furniture: Furniture,
+        lamps: Lamps, subscribed: list[dict[str, Any]],
     ) -> None:
         settings = self.settings
         self.guard.has_registration = location.registered_from
-        restored = location.restore(rows, self.transport.udp_flow)
+        restored = location.restore(registered, self.transport.udp_flow)
         if restored:
             self.log.info("{count} registrations were taken up again", count=restored)
         authenticator = Authenticator(
@@ -279,6 +279,8 @@ class Exchange(Service):
         location.start()
         self._keepalive.start()
         self.switchboard.start()
+        # Before anybody is let in: who refreshes a subscription of before is to find it.
+        lamps.watch(self.switchboard, subscribed, self.transport)
         self.transport.receiver = self.transactions
         self.doorstep.hand_over(self.transactions)
 
