@@ -2,5 +2,5 @@
 What the operator touches: settings, logs, certificates, and the shell into the running process.
 
 In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``below``, ``lock``, ``lines``,
-``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``.
+``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``, ``letter``, ``smtp``, ``mail``.
 """

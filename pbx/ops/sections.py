@@ -150,12 +150,52 @@ class Logging(Section, frozen=True):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
+MailAddress = Annotated[
+    str, Meta(pattern=r"^[!-?A-~]+@[0-9A-Za-z.-]+$", description="an address such as pbx@example.com")
+]
+Dialled = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", description="a number that can be dialled")]
+Days = Annotated[int, Meta(ge=1, le=36500, description="whole days, 1 to 36500")]
+
+
+class Smtp(Section, frozen=True):
+    """
+    The server that takes mail.
+    """
+
+    host: Text | None = None
+    port: Port = 587
+    username: str = ""
+    password: Secret = ""
+    use_tls: bool = True
+    ca_file: Path = None
+
+
+class Email(Section, frozen=True):
+    """
+    The mail about voicemail messages.
+    """
+
+    from_address: MailAddress | None = None
+    from_name: Annotated[str, Meta(pattern=r"^[^\r\n]*$", description="text on one line")] = "Voicemail"
+    attachment: Literal["wav", "flac", "mp3"] = "wav"
+    keep_days: Annotated[int, Meta(ge=1, le=3650, description="whole days, 1 to 3650")] = 90
+
+
 class Voicemail(Section, frozen=True):
     """
-    What happens when nobody answers.
+    What happens when nobody answers, and the mailboxes.
     """
 
     no_answer_timeout: Annotated[int, Meta(ge=5, le=170, description="whole seconds, 5 to 170")] = 30
+    max_length: Annotated[int, Meta(ge=10, le=3600, description="whole seconds, 10 to 3600")] = 180
+    min_length: Annotated[int, Meta(ge=0, le=30, description="whole seconds, 0 to 30")] = 2
+    silence: Annotated[int, Meta(ge=2, le=60, description="whole seconds, 2 to 60")] = 8
+    quota: Annotated[int, Meta(ge=1, le=100_000, description="a whole number, 1 to 100000")] = 100
+    operator: Dialled | None = None
+    retention_days: Days | None = None
+    deleted_days: Days = 7
+    smtp: Smtp = Smtp()
+    email: Email = Email()
 
 
 class StarCodes(Section, frozen=True):

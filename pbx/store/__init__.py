@@ -9,5 +9,6 @@ typed), ``worker`` (changes gathered into batches), ``jsonb`` (JSON that Postgre
 as JSON and back), ``mirror`` (a table kept in memory), ``extensions``, ``handling`` (of
 their calls), ``places`` (ring groups, menus, rooms), ``bindings`` (where phones are registered),
 ``subscriptions`` (what they want to be told), ``cdr`` (call
-records), ``outbox`` and ``spool`` (how a call record reaches the database whatever happens to it).
+records), ``outbox`` and ``spool`` (how a call record reaches the database whatever happens to it), ``mailboxes``,
+``voicemail`` (the messages), ``sidecars`` (how a message reaches the database), ``splice``, ``mail`` (on its way).
 """
