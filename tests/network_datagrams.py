@@ -167,7 +167,7 @@ class RawSocket:
         self.host.network.transmit(self.host, (source, self._address[1]), address, bytes(data))
         return len(data)
 
-    def send(self, data: Any) -> int:
+    def send(self, data: Any, flags: int = 0) -> int:
         """
         Send a datagram to the peer that was connected to.
         """

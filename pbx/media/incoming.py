@@ -296,6 +296,8 @@ class Incoming:
             # No route: packets come from there all the same.
             return
         self.back.connected = True
+        # What is sent back may leave out the address from now on.
+        self.back.changed()
 
     def _open(self, length: int, source: Address, now: float) -> int:
         """

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from pbx.sdp.mapping import Agreed
 
 Row = tuple["Callable[[bytes, Any], object]", Any, int, int, int, int, "Listener"]
-"""How to send, where to, the header's second byte, what to add to the channel's numbers, the SSRC, and who it is."""
+"""How to send, where to (or flags), the header's second byte, what to add to the channel's numbers for sequence number
+and timestamp, the SSRC, and who it is."""
 
 
 class Listener:
@@ -80,9 +81,11 @@ class Listener:
             return None
         self._start = (sequence, timestamp, channel.sent)
         self._counted = (channel.sent, channel.octets)
+        # To a connected socket the kernel knows the way; the 0 stands for no flags.
+        send: Callable[[bytes, Any], object] = outgoing.socket.send if outgoing.connected else outgoing.socket.sendto
         return (
-            outgoing.socket.sendto,
-            outgoing.destination,
+            send,
+            0 if outgoing.connected else outgoing.destination,
             self.payload_type,
             sequence - channel.sent,
             timestamp - channel.sent * channel.step,

@@ -46,7 +46,7 @@ class DatagramSocket(Protocol):
         Read a datagram of the peer: its length.
         """
 
-    def send(self, data: bytes | bytearray | memoryview, /) -> int:
+    def send(self, data: bytes | bytearray | memoryview, flags: int = 0, /) -> int:
         """
         Send a datagram to the peer.
         """

@@ -170,6 +170,22 @@ class ListenerTests(SynchronousTestCase):
         self.assertEqual([Packet.parse(packet or b"").payload for packet in opened], [SILENCE] * 10)
         self.assertEqual(len(self.channel.rows), 1)
 
+    def test_connected(self) -> None:
+        """
+        To a phone that speaks as well it is sent without the address, and with it again when that phone falls silent.
+        """
+        self.send(5)
+        for _ in range(10):
+            self.pair.alice.say(self.pair.to_a)
+            self.send(1)
+        self.assertTrue(self.pair.a.outgoing.connected)
+        self.assertEqual([row[1] for row in self.channel.rows.values()].count(0), 1)
+        self.send(150)
+        self.assertFalse(self.pair.a.outgoing.connected)
+        self.assertEqual([row[1] for row in self.channel.rows.values()].count(0), 0)
+        self.assertEqual(len(self.pair.alice.heard), 165)
+        self.one_stream(self.pair.alice.heard)
+
     def test_unreachable(self) -> None:
         """
         What can't be sent to one is counted there, and the others hear it.
