@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Final
 from zope.interface import implementer
 
 from pbx.calls.destination import IDestination
+from pbx.features.asking import ask
 from pbx.features.conference.attendee import Attendee
-from pbx.features.conference.door import TRIES, Door, Guesses, asked
+from pbx.features.conference.door import TRIES, Door, Guesses
 from pbx.features.conference.keys import MENU, Keys
 
 if TYPE_CHECKING:
@@ -140,7 +141,7 @@ class Conference:
                 await terminal.play(["conf-unavailable"])
             return room
         for _ in range(TRIES):
-            number = await asked(terminal, "conf-enter-number", MOST_DIGITS)
+            number = await ask(terminal, ["conf-enter-number"], MOST_DIGITS)
             room = self._rooms.room(number)
             if room is not None:
                 return room

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import Logger
 
+from pbx.features.asking import ask
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -101,7 +103,7 @@ class Door:
         for _ in range(TRIES):
             if self._guesses.locked(room.number, number):
                 break
-            pin = await asked(terminal, "conf-enter-pin", MOST_DIGITS)
+            pin = await ask(terminal, ["conf-enter-pin"], MOST_DIGITS)
             role = _role(room, pin)
             if role:
                 self._guesses.right(room.number, number)
@@ -118,17 +120,6 @@ class Door:
                 await terminal.play(["conf-invalid-pin"])
         await terminal.play(["conf-too-many-tries"])
         return ""
-
-
-async def asked(terminal: Any, prompt: str, most: int) -> str:
-    """
-    The digits somebody presses when asked; the first may be pressed into the prompt.
-    """
-    first: str = await terminal.play([prompt], stop="0123456789#")
-    if first == "#":
-        return ""
-    rest: str = await terminal.digits(most - len(first), timeout=5.0 if not first else 3.0)
-    return first + rest
 
 
 def _role(room: Room, pin: str) -> str:

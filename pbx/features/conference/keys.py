@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from pbx.audio.phrases import number
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -99,7 +101,7 @@ class Keys:
         self._meeting.end()
 
     async def _count(self) -> None:
-        await self._attendee.hear(*count(len(self._meeting.present)))
+        await self._attendee.hear(*count(len(self._meeting.present), self._attendee.language))
 
     def _turn(self, step: float) -> None:
         member = self._attendee.member
@@ -107,22 +109,10 @@ class Keys:
             member.volume = max(-LOUDEST, min(LOUDEST, member.volume + step))
 
 
-def count(people: int) -> list[str]:
+def count(people: int, language: str) -> list[str]:
     """
     The prompts that tell how many there are.
     """
     if people == 1:
         return ["conf-only-one"]
-    return ["conf-there-are", *number(people), "conf-people"]
-
-
-def number(value: int) -> list[str]:
-    """
-    The prompts of a number from 0 to 999.
-    """
-    if value >= 100:
-        rest = number(value % 100) if value % 100 else []
-        return [f"number-{value // 100}", "number-hundred", *rest]
-    if value <= 20 or value % 10 == 0:
-        return [f"number-{value}"]
-    return [f"number-{value // 10 * 10}", f"number-{value % 10}"]
+    return ["conf-there-are", *number(people, language), "conf-people"]

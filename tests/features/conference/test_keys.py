@@ -4,9 +4,6 @@ Tests for :mod:`pbx.features.conference.keys`.
 
 from __future__ import annotations
 
-from twisted.trial.unittest import SynchronousTestCase
-
-from pbx.features.conference.keys import count, number
 from tests.features.conference.case import Caller, ConferenceCase
 
 LOW, MIDDLE = 300.0, 800.0
@@ -150,19 +147,3 @@ class KeysTests(ConferenceCase):
         caller.press("*")
         self.hall.wait(6)
         self.assertEqual((caller.ended, caller.person.heard(LOW)), ([], [40]))
-
-
-class NumberTests(SynchronousTestCase):
-    """
-    Numbers as prompts.
-    """
-
-    def test_numbers(self) -> None:
-        """
-        From one to hundreds.
-        """
-        self.assertEqual(count(1), ["conf-only-one"])
-        self.assertEqual(number(20), ["number-20"])
-        self.assertEqual(number(42), ["number-40", "number-2"])
-        self.assertEqual(number(100), ["number-1", "number-hundred"])
-        self.assertEqual(number(113), ["number-1", "number-hundred", "number-13"])
