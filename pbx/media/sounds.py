@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from twisted.python.failure import Failure
 
 LIMIT: Final = 64 * 1024 * 1024
-"""Bytes of sounds kept: all prompts of two languages and twenty minutes of music."""
+"""Bytes of sounds kept: a second takes 48 kB, so all prompts of a language and some minutes of music and messages."""
 
 FRESH: Final = 5.0
 """Seconds for which a prompt is taken from memory without a look at its file: so soon a new upload is heard."""
