@@ -20,7 +20,7 @@ class ScenarioTests(ExchangeTestCase):
     """
 
     timeout = 60
-    extensions = ("3000", "4000", "4001", "4002", "4003", "4004", "5000")
+    extensions = ("3000", "4000", "4001", "4002", "4003", "4004", "4005", "5000")
     settings: ClassVar = {"media": {"silence_timeout": 2}}
 
     def _rows(self, user: str, callee: str = "-") -> list[tuple[str, str, str]]:
@@ -80,6 +80,20 @@ class ScenarioTests(ExchangeTestCase):
         await self._call("cancel", await self._callee("4003", "ring"))
         (record,) = await self.new_records()
         self.assertEqual(record["disposition"], "cancelled")
+        await self.nothing_left()
+
+    async def test_lamp(self) -> None:
+        """
+        A key is told that its extension is idle, is called and is idle again; the bodies are checked on the way.
+        """
+        phone = await self._callee("4005", "ring")
+        lamp = Scenario("lamp", self.mktemp(), server=self.exchange.server, rows=self._rows("5000", "4005"))
+        lamp.start()
+        self.addCleanup(lamp.stop)
+        await sleep(0.5)
+        await self._call("cancel", phone, pause_ms=2500)
+        told = await lamp.outcome(15)
+        self.assertEqual((told.successful, told.failed, told.resent_to_it), (1, 0, 0), told.errors)
         await self.nothing_left()
 
     async def test_caller_vanished(self) -> None:
