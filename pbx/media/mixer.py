@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from twisted.logger import Logger
 
 from pbx.audio.limiter import limited
 from pbx.audio.polyphase import Polyphase
@@ -35,6 +36,8 @@ class Mixer:
     """
     All rooms, mixed at every tick of the pacer as long as somebody is in one.
     """
+
+    log = Logger()
 
     def __init__(self, pacer: Pacer, encoder: Callable[[Format, int], IEncoder | None]) -> None:
         """
@@ -182,6 +185,8 @@ class Mixer:
         for plane in planes.values():
             if not plane.hear():
                 self._stale = True
+            if plane.failed:
+                self._drop(plane)
         for crossing in self._crossings.values():
             crossing.convert()
         for crossing in self._crossings.values():
@@ -209,6 +214,7 @@ class Mixer:
 
     def _send(self, room: MixedRoom, shared: dict[Plane, Samples], own: dict[object, Samples], now: float) -> None:
         payloads: dict[Hashable, bytes | None] = {}
+        failed: list[Member] = []
         for member in room.members:
             speaking, place = member.speaking, member.place
             if speaking.format is not place.format:
@@ -218,19 +224,37 @@ class Mixer:
             target = place.target
             if target is None or member.away:
                 continue
-            if place.alone:
-                speaking.say(self._heard_alone(member, target), now)
-                continue
-            frame = own.get(member)
-            if frame is not None:
-                speaking.say(frame, now)
-                continue
-            key = place.key
-            if key not in payloads:
-                payloads[key] = self._encoded(room, member, shared[target][place.position])
-            payload = payloads[key]
-            if payload is not None:
-                speaking.say_frame(payload, now)
+            try:
+                if place.alone:
+                    speaking.say(self._heard_alone(member, target), now)
+                    continue
+                frame = own.get(member)
+                if frame is not None:
+                    speaking.say(frame, now)
+                    continue
+                key = place.key
+                if key not in payloads:
+                    payloads[key] = self._encoded(room, member, shared[target][place.position])
+                payload = payloads[key]
+                if payload is not None:
+                    speaking.say_frame(payload, now)
+            except Exception:  # noqa: BLE001 - the others are to hear, whatever is wrong with this one
+                self.log.failure("{speaking} failed, and hears no more", speaking=speaking)
+                failed.append(member)
+        for member in failed:
+            self.part(member)
+
+    def _drop(self, plane: Plane) -> None:
+        """
+        Let those out whose streams have failed.
+        """
+        for row in plane.failed:
+            owner, room = plane.owners[row], plane.room_of(row)
+            if isinstance(owner, Member):
+                self.part(owner)
+            elif isinstance(room, MixedRoom):
+                room.hush()
+        plane.failed.clear()
 
     def _heard_alone(self, member: Member, target: Plane) -> Samples:
         """

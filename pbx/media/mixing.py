@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from twisted.logger import Logger
 
 from pbx.audio.activity import Activity
 from pbx.audio.comfort_noise import RATE as NOISE_RATE
@@ -60,7 +61,10 @@ class Plane:
         loud: The rows that are in the mix now.
         mix: What is heard in each room, shape (rooms, samples).
         talking: Who talks and may be heard.
+        failed: The rows of streams that could not be heard.
     """
+
+    log = Logger()
 
     def __init__(
         self,
@@ -85,6 +89,7 @@ class Plane:
         self.streams = [stream for stream, _, _, _ in rows]
         self.owners = [owner for _, _, owner, _ in rows]
         self.heard: Frames = np.zeros((len(rows), self.samples), np.float32)
+        self.failed: list[int] = []
         self.mix: Frames = np.zeros((len(self.rooms), self.samples), np.float32)
         self.loud: npt.NDArray[np.intp] = np.zeros(0, np.intp)
         self._room_of = np.array([self.position[room] for _, room, _, _ in rows], np.intp)
@@ -99,6 +104,12 @@ class Plane:
             self.activity = before.activity.keep(rows_before)
             for row, old in enumerate(rows_before):
                 self.talking[row] = old >= 0 and before.talking[old]
+
+    def room_of(self, row: int) -> Hashable:
+        """
+        The room that a row belongs to.
+        """
+        return self.rooms[self._room_of[row]]
 
     def rows_of(self, streams: Iterable[Heard]) -> list[int]:
         """
@@ -116,7 +127,13 @@ class Plane:
         """
         heard, samples, fits = self.heard, self.samples, True
         for row, stream in enumerate(self.streams):
-            frame = stream.frame()
+            try:
+                frame = stream.frame()
+            except Exception:  # noqa: BLE001 - the others are to be heard, whatever is wrong with this one
+                self.log.failure("{stream} failed, and is heard no more", stream=stream)
+                self.failed.append(row)
+                heard[row] = 0.0
+                continue
             if frame.size == samples:
                 heard[row] = frame
             else:

@@ -268,6 +268,14 @@ class MixedRoom:
         self.music = Music(sound) if sound is not None else None
         self._mixer.rearrange()
 
+    def hush(self) -> None:
+        """
+        Play nothing any more, announcements neither.
+        """
+        self.music = None
+        self.announcements = Announcements(self._mixer.rearrange)
+        self._mixer.rearrange()
+
     def record(self, recorder: IRecorder | None) -> None:
         """
         Write all that is said and announced; ``None`` ends it. The recorder is not closed here.

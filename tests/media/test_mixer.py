@@ -381,6 +381,28 @@ class MixerTests(SynchronousTestCase):
         self.hall.wait(0.1)
         self.assertEqual(len(self.hall.mixer), 0)
 
+    def test_failures(self) -> None:
+        """
+        One who can't be heard, or can't hear, for an error of ours, is out; so is a sound. All others go on.
+        """
+        people = [Person(LOW), Person(MIDDLE), Person(HIGH), Person()]
+        members = [self.hall.join(person) for person in people]
+        room = members[0].room
+        self.hall.wait(0.1)
+
+        def fail(*arguments: object) -> object:
+            raise ZeroDivisionError
+
+        people[0].frame = fail  # type: ignore[method-assign, assignment]
+        people[1].say = fail  # type: ignore[method-assign, assignment]
+        room.play(FakeSound.tone(MIDDLE, 1))
+        assert room.music is not None
+        room.music.frame = fail  # type: ignore[method-assign, assignment]
+        self.hall.wait(1)
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
+        self.assertEqual((len(room.members), room.music), (2, None))
+        self.assertEqual(people[3].heard(LOW, MIDDLE, HIGH), [0, 0, 40])
+
     def test_payload(self) -> None:
         """
         The payload of who is silent is the sum in its codec.
