@@ -9,7 +9,7 @@ strength.)
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -50,7 +50,8 @@ class Resampler:
         self.source, self.target = source, target
         self._up, self._down = max(1, target // source), max(1, source // target)
         self._taps = _filter(self._up, self._down)
-        self._before: npt.NDArray[np.float32] = np.zeros(len(self._taps) - self._down, np.float32)
+        held = 2 * REACH * self._down - self._down if self._down > 1 else len(self._taps) - 1
+        self._before: npt.NDArray[np.float32] = np.zeros(held, np.float32)
 
     def convert(self, samples: Samples) -> Samples:
         """
@@ -63,20 +64,41 @@ class Resampler:
             return samples
         sound: Floats = np.concatenate((self._before, samples))
         self._before = sound[len(samples) :]
-        count = len(samples) // self._down
-        step = sound.itemsize
-        windows = np.lib.stride_tricks.as_strided(sound, (count, len(self._taps)), (step * self._down, step))
-        mixed = (windows @ self._taps).reshape(-1)
+        mixed = self._fewer(sound) if self._down > 1 else self._more(sound, len(samples))
         np.rint(mixed, mixed)
-        np.clip(mixed, -32_768, 32_767, mixed)
+        mixed.clip(-32_768, 32_767, mixed)
         result: Samples = mixed.astype(np.int16)
         return result
+
+    def _fewer(self, sound: Floats) -> Floats:
+        # Row by row of as many samples as become one: each row times each row of the taps, in one product. A sample
+        # that comes out is the sum along a diagonal. Twice as quick as a window for each, which would be copied.
+        parts = sound.reshape(-1, self._down) @ self._taps
+        rows = self._taps.shape[1]
+        step = parts.itemsize
+        shape, strides = (len(parts) - rows + 1, rows), (step * rows, step * (rows + 1))
+        return np.einsum("ij->i", _view(parts, shape, strides))
+
+    def _more(self, sound: Floats, count: int) -> Floats:
+        step = sound.itemsize
+        mixed: Floats = (_view(sound, (count, len(self._taps)), (step, step)) @ self._taps).reshape(-1)
+        return mixed
+
+
+def _view(array: Floats, shape: tuple[int, int], strides: tuple[int, int]) -> Floats:
+    # What numpy.lib.stride_tricks does, without its 5 microseconds.
+    view: npt.NDArray[Any] = np.ndarray(shape, np.float32, array, 0, strides)
+    return view
 
 
 @cache  # One entry a ratio; telephony has half a dozen.
 def _filter(up: int, down: int) -> Floats:
     """
-    The taps, shape (taps, up): a column for each of the samples that come out for one that goes in.
+    The taps.
+
+    Returns:
+        Going up, shape (taps, up): a column for each of the samples that come out for one that goes in. Going down,
+        shape (down, rows): the taps in rows of as many as go in for one that comes out, turned.
     """
     factor = max(up, down)
     length = 2 * REACH * factor
@@ -84,7 +106,7 @@ def _filter(up: int, down: int) -> Floats:
     taps = np.sinc(place * BAND / factor) * np.kaiser(length, BETA)
     if up == 1:
         taps /= taps.sum()
-        return taps[:, None].astype(np.float32)
+        return np.ascontiguousarray(taps.reshape(-1, down).T).astype(np.float32)
     # Row k of the polyphase filter weighs the sample that came length/up - 1 - k before the newest.
     phases = taps.reshape(-1, up)[::-1]
     return np.ascontiguousarray(phases / phases.sum(axis=0)).astype(np.float32)
