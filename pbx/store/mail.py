@@ -207,6 +207,15 @@ class MailOutbox:
                                 (*args, min(limit, LIST_LIMIT)))
         return [QueuedMail(**row) for row in rows]
 
+    async def of_messages(self, messages: Sequence[str]) -> dict[str, dict[str, Any]]:
+        """
+        What became of the mail about each of some messages: id, state, reason and attempts.
+        """
+        rows = await self._database.query(
+            "SELECT message, id, state, reason, attempts FROM mail WHERE message = ANY(%s)", ([*messages],)
+        )
+        return {row.pop("message"): row for row in rows}
+
     async def get(self, mail: str) -> QueuedMail | None:
         """
         One mail.

@@ -24,6 +24,7 @@ from pbx.features.voicemail.mailboxes import (
 )
 from pbx.store.database import Database, DatabaseDown, DatabaseError
 from pbx.store.passwords import hash_of, matches
+from pbx.store.splice import as_wav
 from pbx.store.worker import Worker
 
 if TYPE_CHECKING:
@@ -181,6 +182,28 @@ class Mailboxes:
             " SET greetings = array_append(array_remove(mailbox.greetings, %s), %s)",
             (number, kind, kind, kind),
         )
+
+    async def bring_greeting(self, number: str, kind: Greeting, content: bytes) -> None:
+        """
+        Use a sound file of any format as greeting.
+
+        Raises:
+            UnusableSoundError: It is none, or too long.
+            OSError: It can't be written.
+            MailboxError: It can't be kept.
+        """
+        await self._in_thread(as_wav, content, self.draft_greeting(number, kind))
+        await self.keep_greeting(number, kind)
+
+    async def content(self, path: Path) -> bytes:
+        """
+        What is in a file.
+
+        Raises:
+            FileNotFoundError: There is none.
+        """
+        read: bytes = await self._in_thread(path.read_bytes)
+        return read
 
     async def drop_greeting(self, number: str, kind: Greeting) -> None:
         """

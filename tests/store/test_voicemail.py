@@ -4,6 +4,7 @@ Tests of :mod:`pbx.store.voicemail` and :mod:`pbx.store.mailboxes` on a real ser
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -12,10 +13,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import soundfile
 from twisted.internet.defer import Deferred
 
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
+from pbx.features.recordings import UnusableSoundError
 from pbx.features.voicemail.mail import Letters
 from pbx.features.voicemail.mailboxes import Mailbox, MailboxError, Message
 from pbx.store.database import Database
@@ -120,6 +124,22 @@ class ContractTests(MailboxesContract, MessagesContract, VoicemailTestCase):
         self.assertFalse(await self.mailboxes.remove("2000"))
         with self.assertRaises(ValueError):
             await self.mailboxes.put("2000", pin="1234")
+
+    async def test_brought_greeting(self) -> None:
+        """
+        A greeting may be brought in another format, and is kept as WAV; what is no sound changes nothing.
+        """
+        file = io.BytesIO()
+        soundfile.write(file, np.zeros((22050, 2), np.float32), 22050, format="OGG")
+        await self.mailboxes.bring_greeting("1001", "busy", file.getvalue())
+        path = self.mailboxes.greeting("1001", "busy")
+        assert path is not None
+        self.assertEqual((soundfile.info(path).format, soundfile.info(path).channels), ("WAV", 1))
+        self.assertLess(abs(soundfile.info(path).duration - 1.0), 0.01)
+        with self.assertRaises(UnusableSoundError):
+            await self.mailboxes.bring_greeting("1001", "name", b"nonsense")
+        self.assertIsNone(self.mailboxes.greeting("1001", "name"))
+        self.assertEqual(len(list((self.folder / "1001").iterdir())), 1)
 
     async def test_many_wrong_pins_at_once(self) -> None:
         """

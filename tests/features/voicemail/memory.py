@@ -13,6 +13,7 @@ from uuid import uuid4
 from attrs import evolve
 from zope.interface import implementer
 
+from pbx.features.recordings import UnusableSoundError
 from pbx.features.voicemail.mailboxes import (
     LOCK_SECONDS,
     WRONG_PINS,
@@ -28,14 +29,29 @@ from pbx.features.voicemail.mailboxes import (
 )
 
 
+def joined_bytes(pieces: list[Path]) -> bytes:
+    """
+    What is in some files, one behind the other.
+    """
+    return b"".join(piece.read_bytes() for piece in pieces)
+
+
 def joined(target: Path, pieces: list[Path]) -> None:
     """
     Files one behind the other; all but the last are removed.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_bytes(b"".join(piece.read_bytes() for piece in pieces))
+    target.write_bytes(joined_bytes(pieces))
     for piece in pieces[:-1]:
         piece.unlink()
+
+
+def put(path: Path, content: bytes) -> None:
+    """
+    A file.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
 
 
 @implementer(IMailboxes)
@@ -89,6 +105,27 @@ class MemoryMailboxes:
         self._check()
         self.draft_greeting(number, kind).replace(self.base / number / f"greeting-{kind}.wav")
         self.kept[number] = evolve(self.kept[number], greetings=self.kept[number].greetings | {kind})
+
+    def all(self) -> list[Mailbox]:
+        """
+        All.
+        """
+        return list(self.kept.values())
+
+    async def bring_greeting(self, number: str, kind: Greeting, content: bytes) -> None:
+        """
+        Use a file.
+        """
+        if not content.startswith(b"RIFF"):
+            raise UnusableSoundError("It is no sound.")
+        put(self.draft_greeting(number, kind), content)
+        await self.keep_greeting(number, kind)
+
+    async def content(self, path: Path) -> bytes:
+        """
+        What is in a file.
+        """
+        return joined_bytes([path])
 
     async def drop_greeting(self, number: str, kind: Greeting) -> None:
         """
