@@ -163,6 +163,7 @@ class MemoryExchange:
         return {
             "media": self.engine.sessions,
             "dialogs": len(self.core.dialogs),
+            "subscriptions": len(self.core.subscriptions),
             "invites": len(self.core.invites),
             "calls": len(self.switchboard.calls),
             "records": len(self.recorder),
