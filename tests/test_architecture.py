@@ -38,6 +38,7 @@ FLOORS = {
     "web": 12,
     "furniture": 12,
     "lamps": 12,
+    "mailroom": 12,
     "tap": 13,
     "cli": 13,
 }

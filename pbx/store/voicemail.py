@@ -144,6 +144,7 @@ class Voicemail:
         Count the messages, take up what an earlier run left, and keep fresh from now on.
         """
         self._database.on_recovered(self._recovered)
+        self._mailboxes.on_change(self._owners_changed)
         await self._database.listen(CHANNEL, self._changed)
         for found in await self._in_thread(lambda: list(sidecars.left(self._mailboxes.folder("")))):
             await self._take_up(found)
@@ -424,9 +425,15 @@ class Voicemail:
             return
         self._told[number] = counts
         mailbox = self._mailboxes.mailbox(number)
-        if mailbox is not None:
-            for observer in self._observers:
-                observer(mailbox, counts.new, counts.old, counts.urgent_new, counts.urgent_old)
+        if mailbox is None:
+            # It was removed with what is in it.
+            mailbox, counts = Mailbox(number), Counts()
+        for observer in self._observers:
+            observer(mailbox, counts.new, counts.old, counts.urgent_new, counts.urgent_old)
+
+    def _owners_changed(self, number: str) -> None:
+        if self._told.pop(number, Counts()) != Counts():
+            self._tell(number)
 
     async def _count(self, number: str) -> None:
         """

@@ -28,6 +28,7 @@ from pbx.web.handling import HandlingOfExtensions
 from pbx.web.hashing import SlowHashes
 from pbx.web.identity import LogAudit
 from pbx.web.local_operator import LocalOperator
+from pbx.web.mail import MailResource
 from pbx.web.menus import Menus
 from pbx.web.music import Music
 from pbx.web.places import KeptPlaces
@@ -36,20 +37,26 @@ from pbx.web.prompts import PromptsResource
 from pbx.web.ring_groups import RingGroups
 from pbx.web.status import Status
 from pbx.web.transfers import Transfers
+from pbx.web.voicemail import VoicemailResource
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
     from pbx.features.conference.rooms import Rooms
     from pbx.features.music import MusicOnHold
     from pbx.features.prompts import Prompts
+    from pbx.ops.mail import MailSender
     from pbx.registrar.location import Location
     from pbx.store.cdr import Cdr
     from pbx.store.extensions import Extensions as StoredExtensions
+    from pbx.store.mail import MailOutbox
+    from pbx.store.mailboxes import Mailboxes
     from pbx.store.places import Places as StoredPlaces
     from pbx.store.system import System
+    from pbx.store.voicemail import Voicemail
     from pbx.tasks import Tasks
     from pbx.transport.guard import Guard
     from pbx.web.destinations import Numbers
@@ -226,6 +233,11 @@ class WebSite:
         prompts: What is said.
         music: What is played to those who wait.
         presence: What each extension does, and who wants to be told.
+        mailboxes: The mailboxes.
+        messages: The messages in them.
+        mails: The mail about them.
+        sender: What sends it.
+        directory: The extensions, each of which has a mailbox.
     """
 
     def __init__(
@@ -248,6 +260,11 @@ class WebSite:
         prompts: Prompts | None = None,
         music: MusicOnHold | None = None,
         presence: LivePresence | None = None,
+        mailboxes: Mailboxes | None = None,
+        messages: Voicemail | None = None,
+        mails: MailOutbox | None = None,
+        sender: MailSender | None = None,
+        directory: Directory | None = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -277,6 +294,10 @@ class WebSite:
             resources.append(Music(music, audit))
         if presence is not None:
             resources.append(Presence(presence))
+        if mailboxes is not None and messages is not None and mails is not None and directory is not None:
+            resources.append(VoicemailResource(mailboxes, messages, mails, directory, audit))
+        if mails is not None and sender is not None:
+            resources.append(MailResource(mails, sender, audit))
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],

@@ -173,6 +173,19 @@ class ContractTests(MailboxesContract, MessagesContract, VoicemailTestCase):
         self.assertEqual(self.told, [("1001", 1, 0, 1, 0), ("1001", 0, 1, 0, 1), ("1001", 0, 0, 0, 0)])
         await self.eventually(lambda: heard[-1:] == [(0, 0, 0, 0)], "the counts at another node")
 
+    async def test_owners_change(self) -> None:
+        """
+        Whoever becomes an owner of a shared mailbox is told what is in it, and who was one that it is not theirs.
+        """
+        await self.mailboxes.put("2000", owners=("1001",))
+        await self.leave("2000")
+        heard: list[Any] = []
+        self.messages.on_counts(lambda mailbox, *counts: heard.append((mailbox.watchers, *counts)))
+        await self.mailboxes.put("2000", owners=("1002",))
+        await self.mailboxes.put("1002", quota=7)
+        await self.mailboxes.remove("2000")
+        self.assertEqual(heard, [(("1002",), 1, 0, 0, 0), (("2000",), 0, 0, 0, 0)])
+
     async def test_mail_is_queued_with_the_message(self) -> None:
         """
         A message has one mail, if its mailbox has an address, and both are there together.
