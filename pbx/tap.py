@@ -448,6 +448,8 @@ class Exchange(Service):
             await self._starting
         if self.switchboard is not None:
             self.switchboard.stop()
+            if self.furniture is not None:
+                self.furniture.rooms.stop()
             until = self.reactor.seconds() + FAREWELL
             while self.core.dialogs and self.reactor.seconds() < until:
                 await deferLater(self.reactor, 0.02)

@@ -41,17 +41,11 @@ if TYPE_CHECKING:
     from pbx.transaction.timer_queue import Entry
     from pbx.transport.flow import Flow
 
-DISPOSITIONS: dict[int, Disposition] = {486: "busy", 600: "busy", 603: "busy"}
-"""The dispositions of the answers that have one of their own."""
-
 CANCELLED = 487
 """What a caller is answered that has given up."""
 
 RETRY_AFTER = ("Retry-After", "10")
 """What every 503 says as well: without it a phone takes it for a lasting failure (RFC 3261 21.5.4)."""
-
-NO_ANSWER = frozenset((18, 19, 102))
-"""The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
 
 INTERNAL = 41
 """The cause of what is our own fault (ITU-T Q.850: temporary failure)."""
@@ -126,7 +120,7 @@ class Call:
         End a call that reached nobody.
         """
         self._reject(status, cause, text)
-        self._end(DISPOSITIONS.get(status, "failed"), status, cause, text, "system")
+        self._end(Failure(status, cause, text).disposition, status, cause, text, "system")
 
     def hang_up(self, cause: int = 16, text: str = "Ended by the operator") -> None:
         """
@@ -355,11 +349,9 @@ class Call:
         elif self.near.state is LegState.UP:
             self._lead_nowhere(failure, at_once=by_place)
         else:
-            status = failure.status
-            self._reject(status, failure.cause, failure.text)
-            disposition = "no answer" if failure.cause in NO_ANSWER else DISPOSITIONS.get(status, "failed")
-            by: Party = "callee" if disposition == "busy" else "system"
-            self._end(disposition, status, failure.cause, failure.text, by)
+            self._reject(failure.status, failure.cause, failure.text)
+            by: Party = "callee" if failure.disposition == "busy" else "system"
+            self._end(failure.disposition, failure.status, failure.cause, failure.text, by)
 
     # ICallerOwner, ICalleeOwner
 
@@ -396,6 +388,13 @@ class Call:
             self.joint.changed(leg)
         elif self.journey is not None and leg is self.near:
             self.journey.described()
+
+    def leg_pressed(self, leg: Leg, digit: str) -> None:
+        """
+        A key goes to the other side.
+        """
+        if self.joint is not None and leg in (self.joint.near, self.joint.far):
+            self.joint.press(leg, digit)
 
     def leg_referred(self, leg: Leg, refer: Refer) -> None:
         """

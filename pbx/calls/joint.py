@@ -12,11 +12,16 @@ from pbx.calls.events import MediaChanged
 from pbx.dialog.user import OfferRefused
 from pbx.media.bridge import Bridge
 from pbx.sdp.mapping import EVENTS, onward
+from pbx.sip.dtmf_info import KeyPress
 from pbx.sip.message import ProtocolError
 
 if TYPE_CHECKING:
     from pbx.calls.leg import Leg
     from pbx.calls.tools import CallTools
+    from pbx.media.session import RtpSession
+
+DTMF_RELAY = "application/dtmf-relay"
+"""How an INFO tells of a key."""
 
 
 class Joint:
@@ -70,7 +75,10 @@ class Joint:
         if one.formats is None or other.formats is None:
             # A late offer: the caller's formats come with its ACK.
             return
-        self.bridge = Bridge(one.session, other.session)
+        music = self._tools.music
+        self.bridge = Bridge(
+            one.session, other.session, music=None if music is None else music.play, on_key=self._tell_key
+        )
         self._regard_hold(self.near)
         self._regard_hold(self.far)
 
@@ -117,6 +125,13 @@ class Joint:
             self._told = media
             self._tools.emit(MediaChanged(self._call, self._tools.wall(), *media, caller_leg=near.number))
 
+    def press(self, leg: Leg, digit: str) -> None:
+        """
+        Tell the other side of a key that came by SIP INFO.
+        """
+        if self.bridge is not None and leg.audio is not None:
+            self.bridge.press(leg.audio.session, digit)
+
     def stop(self) -> None:
         """
         Part the two; both legs stay as they are.
@@ -124,6 +139,18 @@ class Joint:
         self._stopped = True
         if self.bridge is not None:
             self.bridge.stop()
+            # Else the two would hold each other, and wait for the collector.
+            self.bridge.on_key = None
+
+    def _tell_key(self, session: RtpSession, digit: str) -> bool:
+        """
+        Tell a phone of a key by INFO, if that is how it tells of keys itself.
+        """
+        leg = self.near if self.near.audio is not None and self.near.audio.session is session else self.far
+        if not leg.keys_by_info or leg.session is None:
+            return False
+        leg.session.exchange("INFO", (("Content-Type", DTMF_RELAY),), KeyPress(digit).to_bytes())
+        return True
 
     def _regard_hold(self, leg: Leg) -> None:
         if self.bridge is None or leg.audio is None:

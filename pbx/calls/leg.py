@@ -66,6 +66,11 @@ class ILegOwner(Interface):
         The leg that hears this one, ``None`` while there is none.
         """
 
+    def leg_pressed(leg: Leg, digit: str) -> None:  # noqa: N805
+        """
+        A key was pressed that did not come with the audio.
+        """
+
     def leg_referred(leg: Leg, refer: Refer) -> None:  # noqa: N805
         """
         A phone asks to have the one it talks to sent elsewhere; ``refer`` is to be accepted or refused.
@@ -84,6 +89,7 @@ class Leg:
         state: Where it stands.
         audio: Its audio; ``None`` before it was opened.
         session: Its dialog's usage, once it is up.
+        keys_by_info: Whether the phone tells of its keys by SIP INFO.
     """
 
     log = Logger()
@@ -112,6 +118,7 @@ class Leg:
         self.state = LegState.TRYING
         self.audio: LegAudio | None = None
         self.session: Session | None = None
+        self.keys_by_info = False
         self._terminal: Terminal | None = None
         shown = ("", "", False) if peer is None else (peer.number, peer.name, peer.anonymous)
         emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id, *shown))
@@ -300,6 +307,7 @@ class Leg:
         """
         key = key_press_of(request)
         if key is not None:
+            self.keys_by_info = True
             self.pressed(key.key)
 
     def pressed(self, digit: str) -> None:
@@ -308,6 +316,8 @@ class Leg:
         """
         if self._terminal is not None:
             self._terminal.key(digit)
+        else:
+            self.owner.leg_pressed(self, digit)
 
     def refer_received(self, refer: Refer) -> None:
         """

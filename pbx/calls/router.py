@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pbx.calls.destination import Branch
+from pbx.calls.routing import BUSY, NO_ANSWER
 from pbx.directory.dialplan import Decision, Situation, after, decide, ringing_plan
 
 if TYPE_CHECKING:
@@ -19,12 +20,6 @@ if TYPE_CHECKING:
 
 UNREGISTERED = 20
 """The cause of ITU-T Q.850 by which an attempt says that no phone could be reached."""
-
-NO_ANSWER = frozenset((18, 19, 102))
-"""The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
-
-BUSY = frozenset((486, 600, 603))
-"""The answers of somebody who is there and does not take the call."""
 
 
 class Reachable:

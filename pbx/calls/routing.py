@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from pbx.calls.destination import Branch
+    from pbx.calls.events import Disposition
     from pbx.calls.leg import Leg
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import CallTools
@@ -33,6 +34,12 @@ if TYPE_CHECKING:
     from pbx.sdp.audio import Format
     from pbx.sip.message import Response
     from pbx.transaction.timer_queue import Entry
+
+BUSY = (486, 600, 603)
+"""The answers of somebody who is there and does not take the call."""
+
+NO_ANSWER = frozenset((18, 19, 102))
+"""The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
 
 GLOBAL = (600, 603, 604, 606, 607)
 """The answers that speak for the person, not for one phone (RFC 3261 21.6)."""
@@ -57,6 +64,15 @@ class Failure:
     status: int
     cause: int
     text: str
+
+    @property
+    def disposition(self) -> Disposition:
+        """
+        What the record calls it.
+        """
+        if self.status in BUSY:
+            return "busy"
+        return "no answer" if self.cause in NO_ANSWER else "failed"
 
 
 class IAttemptUser(Interface):
@@ -249,6 +265,11 @@ class Attempt:
         While it rings nobody is there.
         """
         return None
+
+    def leg_pressed(self, leg: Leg, digit: str) -> None:
+        """
+        Nobody hears it.
+        """
 
     def leg_referred(self, leg: Leg, refer: Refer) -> None:
         """

@@ -64,7 +64,7 @@ class Visit:
         """
         Serve the caller.
         """
-        self._work = Deferred.fromCoroutine(self._serve())
+        self._work = self._journey.tools.tasks.start(self._serve(), "serve a caller at a place")
 
     def leave(self) -> None:
         """
