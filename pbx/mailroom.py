@@ -15,7 +15,7 @@ from pbx.features.voicemail.retention import Retention
 from pbx.features.voicemail.retrieval import Retrieval
 from pbx.ops.letter import Letterhead
 from pbx.ops.mail import MailSender
-from pbx.ops.smtp import SmtpServer
+from pbx.ops.mail_server import SmtpServer
 from pbx.store.mail import MailOutbox
 from pbx.store.mailboxes import Mailboxes
 from pbx.store.voicemail import Voicemail

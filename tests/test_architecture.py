@@ -55,7 +55,7 @@ RESERVED = {
 }
 """Modules, and the only places that may import them (a folder ends in a slash)."""
 
-NEEDS_REACTOR = {"pbx.ops.shell"}
+NEEDS_REACTOR = {"pbx.ops.shell", "pbx.ops.smtp"}
 """Modules whose libraries import the reactor, which are therefore imported only where there is one."""
 
 LONGEST = 500

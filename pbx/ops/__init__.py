@@ -2,5 +2,6 @@
 What the operator touches: settings, logs, certificates, and the shell into the running process.
 
 In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``below``, ``lock``, ``lines``,
-``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``, ``letter``, ``smtp``, ``mail``.
+``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``, ``letter``, ``mail_server``,
+``smtp``, ``mail``.
 """

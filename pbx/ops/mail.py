@@ -16,10 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 from attrs import frozen
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
-from twisted.mail.smtp import SMTPDeliveryError
 
 from pbx.ops.letter import Letterhead, written
-from pbx.ops.smtp import SmtpServer, deliver, reason_of
+from pbx.ops.mail_server import NotSentError
 from pbx.store.database import DatabaseDown, DatabaseError
 from pbx.store.worker import Worker
 
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from pbx.ops.mail_server import SmtpServer
     from pbx.store.mail import MailOutbox, QueuedMail
 
 AGAIN: Final = 5.0
@@ -40,10 +40,6 @@ STOP_SECONDS: Final = 3.0
 
 HOUSEKEEPING: Final = 3600.0
 """Seconds between two looks for mails that need not be shown any more."""
-
-CONFIGURATION: Final = frozenset({530, 534, 535, 538})
-"""Answers that are about us and not about the mail (RFC 4954 6): it waits until the operator has put that right."""
-
 
 class MailError(Exception):
     """
@@ -143,8 +139,8 @@ class MailSender:
             raise MailError("There is no mail server: voicemail.smtp.host is not set.")
         try:
             await self._deliver(letter)
-        except Exception as error:
-            raise MailError(f"{self._server.host}:{self._server.port}: {reason_of(error)}") from error
+        except (NotSentError, OSError) as error:
+            raise MailError(f"{self._server.host}:{self._server.port}: {error}") from error
 
     async def _work(self) -> None:
         try:
@@ -179,16 +175,16 @@ class MailSender:
                 # It was taken; what failed came after that.
                 await self._tell_taken()
                 return
+            if not isinstance(error, NotSentError | OSError):
+                self.log.failure("Mail to {recipient} could not be written", recipient=mail.recipient)
             self.refused += 1
-            await self._not_sent(mail, error)
+            await self._not_sent(mail, str(error), permanent=isinstance(error, NotSentError) and error.permanent)
             return
         self.sent += 1
         await self._tell_taken()
         self.log.info("Mail to {recipient} sent: {subject}", recipient=mail.recipient, subject=mail.subject)
 
-    async def _not_sent(self, mail: QueuedMail, error: Exception) -> None:
-        reason = reason_of(error)
-        permanent = isinstance(error, SMTPDeliveryError) and 500 <= error.code < 600 and error.code not in CONFIGURATION
+    async def _not_sent(self, mail: QueuedMail, reason: str, *, permanent: bool) -> None:
         if permanent:
             await self._outbox.failed(mail.id, reason)
         elif await self._outbox.again(mail.id, reason) != "failed":
@@ -202,6 +198,9 @@ class MailSender:
     async def _deliver(self, mail: QueuedMail | TestLetter, taken: Callable[[], object] = lambda: None) -> None:
         if self._server is None:
             raise ValueError("there is no server to send to")
+        # Twisted's mail imports the reactor: not before there is one.
+        from pbx.ops.smtp import deliver
+
         file = await self._in_thread(written, mail, self._letterhead, self._folder, self._wall())
         try:
             await deliver(self._reactor, self._server, self._letterhead.address, mail.recipient, file, taken)

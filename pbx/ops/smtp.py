@@ -1,18 +1,21 @@
 """
 One mail to one SMTP server (RFC 5321), over STARTTLS (RFC 3207), TLS from the first byte (RFC 8314), or neither.
+
+Twisted's mail imports the reactor: import this only where there is one.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
-from attrs import field, frozen
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.protocol import connectionDone
 from twisted.internet.ssl import Certificate, optionsForClientTLS
 from twisted.mail.smtp import ESMTPSender, ESMTPSenderFactory, SMTPClientError, SMTPConnectError, SMTPDeliveryError
 from twisted.python.failure import Failure
+
+from pbx.ops.mail_server import NotSentError, SmtpServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,27 +35,8 @@ LONGEST_SECONDS: Final = 600.0
 REASON: Final = 500
 """Characters of a reason at most."""
 
-
-@frozen
-class SmtpServer:
-    """
-    Where mail goes.
-
-    Attributes:
-        host: Its name; the certificate must be for it.
-        port: 465 for TLS from the first byte.
-        username: As whom; empty when it does not ask.
-        password: That user's.
-        use_tls: Nothing goes unencrypted.
-        authority: The certificate, PEM, that the server's must be signed by, instead of those that the machine trusts.
-    """
-
-    host: str
-    port: int = 587
-    username: str = ""
-    password: str = field(default="", repr=False)
-    use_tls: bool = True
-    authority: bytes | None = None
+CONFIGURATION: Final = frozenset({530, 534, 535, 538})
+"""Answers that are about us and not about the mail (RFC 4954 6): it waits until the operator has put that right."""
 
 
 class _Sender(ESMTPSender):
@@ -103,9 +87,17 @@ async def deliver(
         taken: Called the moment the server says that it has taken the mail.
 
     Raises:
-        SMTPClientError: The server refused, or was not understood.
-        Exception: It could not be reached.
+        NotSentError: The server refused, was not understood, or could not be reached.
     """
+    try:
+        await _deliver(reactor, server, sender, recipient, file, taken)
+    except Exception as error:
+        raise _not_sent(error) from error
+
+
+async def _deliver(
+    reactor: Any, server: SmtpServer, sender: str, recipient: str, file: BinaryIO, taken: Callable[[], object]
+) -> None:
     context = None
     if server.use_tls:
         trust = None if server.authority is None else Certificate.loadPEM(server.authority)
@@ -135,17 +127,19 @@ async def deliver(
             protocol.transport.abortConnection()
 
 
-def reason_of(error: BaseException) -> str:
+def _not_sent(error: Exception) -> NotSentError:
     """
-    Why a mail could not be sent, in one line.
+    Why a mail could not be sent, in one line, and whether it will ever be.
     """
+    permanent = False
     if isinstance(error, SMTPClientError):
         said = error.resp
         if isinstance(error, SMTPDeliveryError):
+            permanent = 500 <= error.code < 600 and error.code not in CONFIGURATION
             # What the server said of the recipient, instead of "No recipients accepted".
             results: Any = error.addresses
             said = b" ".join([answer for _, code, answer in results if code >= 300]) or said
         text = f"{error.code if error.code > 0 else ''} {said.decode('utf-8', 'replace')}"
     else:
         text = str(error) or type(error).__name__
-    return " ".join(text.split())[:REASON]
+    return NotSentError(" ".join(text.split())[:REASON], permanent)

@@ -5,6 +5,7 @@ An SMTP server for tests, and what the tests of mail have in common.
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import time
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -18,7 +19,7 @@ from pbx.features.voicemail.mail import Letters
 from pbx.features.voicemail.mailboxes import Mailbox, Message
 from pbx.ops.letter import Letterhead
 from pbx.ops.mail import MailSender
-from pbx.ops.smtp import SmtpServer
+from pbx.ops.mail_server import SmtpServer
 from pbx.store import mail as store
 from pbx.store.mail import MailOutbox
 from tests.features.voicemail.contract import write_wav
@@ -27,6 +28,9 @@ from tests.wire.ports import free_ports
 from tests.wire.process import eventually, reactor
 
 run = Deferred.fromCoroutine
+
+# Else a client that breaks off on purpose fills the terminal.
+logging.getLogger("mail.log").addHandler(logging.NullHandler())
 HEAD = Letterhead("pbx@example.com", "The exchange")
 
 

@@ -15,7 +15,7 @@ import soundfile
 
 from pbx.ops.letter import Letterhead
 from pbx.ops.mail import MailError, MailSender, TestLetter
-from pbx.ops.smtp import SmtpServer
+from pbx.ops.mail_server import SmtpServer
 from pbx.store.mail import MailOutbox
 from tests.features.voicemail.contract import RATE
 from tests.ops.post import HEAD, MailTestCase
