@@ -98,6 +98,13 @@ class InboundLeg(Leg):
         convertible = offered is not None and codec_of(choose(offered, DECODABLE)) is not None
         return onward(offered, also=DECODABLE if convertible else ())
 
+    @property
+    def described(self) -> bool:
+        """
+        Whether the caller was sent a description, and hears what comes over it.
+        """
+        return self._described is not None and self.audio is not None and self.audio.formats is not None
+
     def ring(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         """
         Tell the caller that it rings; once.

@@ -271,6 +271,9 @@ class Journey:
                     return
         if response.status in (180, 181, 182, 183):
             near.ring(self.headers)
+            if near.described and self._joint is None:
+                # It hears what comes over the audio that it was answered with, and makes no tone of its own.
+                self._alert()
 
     def attempt_answered(self, leg: OutboundLeg) -> None:
         """

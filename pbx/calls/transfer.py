@@ -198,7 +198,6 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
     call.separate(Transfer(tools, call, leg, across, refer))
     if joint is not None:
         joint.stop()
-    other.journey = None
     call.absorb(other)
     if party is not None:
         call.found(party, None)

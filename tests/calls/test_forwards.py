@@ -112,6 +112,12 @@ class ForwardTests(ExchangeCase):
         early = anna.last("INVITE")
         self.assertEqual(early.status, 183)
         bert.reply(bert.requests("INVITE")[0], 486)
+        anna.media.clear()
+        cleo.reply(cleo.requests("INVITE")[0], 180)
+        self.network.advance(1)
+        # Ringback, which a phone that has a description does not make itself.
+        self.assertGreater(len(anna.media), 40)
+        self.assertGreater(len({packet[12:] for packet in anna.media}), 4)
         self.talk(anna, cleo, invite)
         self.assertEqual(anna.last("INVITE").body, early.body)
 

@@ -315,6 +315,8 @@ class AttendedTests(TransferCase):
         self.assertIn("sip:1001@", cleo.requests("UPDATE")[-1].headers.get("P-Asserted-Identity") or "")
         self.hang_up_received(cleo, rung, answered)
         self.assertEqual([leg["party"] for leg in self.record["legs"]], ["1001", "1002", "1002", "1003"])
+        self.assertEqual([bool(leg["answered"]) for leg in self.record["legs"]], [True, True, False, True])
+        self.assertTrue(all(leg["ended"] for leg in self.record["legs"]))
 
     def test_while_it_rings_in_vain(self) -> None:
         """
