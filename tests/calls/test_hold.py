@@ -74,6 +74,30 @@ class HoldTests(ExchangeCase):
         self.talk.hang_up(self.anna)
         self.assertEqual(self.record["disposition"], "answered")
 
+    def test_music(self) -> None:
+        """
+        Where there is music, it is played to who is held, until the end of the hold.
+        """
+        heard: list[str] = []
+
+        class Piece:
+            def stop(self) -> None:
+                heard.append("stop")
+
+        def play(session: object) -> Piece:
+            heard.append("play")
+            return Piece()
+
+        self.patch(self.exchange.music, "play", play)
+        self.talk.hang_up(self.anna)
+        talk = self.talk = Conversation(self.anna, self.bert)
+        self.offer(self.anna, 3, way="sendonly")
+        self.assertEqual(heard, ["play"])
+        self.offer(self.anna, 4)
+        self.assertEqual(heard, ["play", "stop"])
+        self.assertEqual(talk.speak(), (10, 10))
+        talk.hang_up(self.anna)
+
     def test_sendonly_by_the_caller(self) -> None:
         """
         The caller's sendonly is answered recvonly; the callee hears comfort noise until it is resumed.

@@ -228,6 +228,13 @@ class Phone:
         (directory / "accounts").write_text("")
         (directory / "contacts").write_text("")
 
+    @property
+    def name(self) -> str:
+        """
+        Its extension.
+        """
+        return self.account.user
+
     async def start(self) -> None:
         """
         Run it, until it takes commands.
@@ -317,6 +324,12 @@ class Phone:
         The answer to any command of baresip's menu (``hold``, ``resume`` ...).
         """
         return await self.control.command(name, params)
+
+    def sounds(self) -> dict[str, NDArray[Any]]:
+        """
+        What it has heard so far, by the names of the recordings, one a call.
+        """
+        return {path.name: sound.read(path) for path in self.recordings()}
 
     def recordings(self) -> list[Path]:
         """
