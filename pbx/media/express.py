@@ -51,7 +51,6 @@ def possible(incoming: Incoming, sink: Outgoing) -> bool:
         and sink.protector is None
         and sink.source == incoming.ssrc
         and sink.destination is not None
-        and not sink.hushed
     )
 
 

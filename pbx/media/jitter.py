@@ -105,6 +105,7 @@ class Delays:
         if now - self._began >= WINDOW:
             self._turn(now)
         if transit < self._floors[0]:
+            # The first of a window always is: where the clocks drift apart, the floor rises then.
             self._floors[0] = transit
             self.floor = min(self._floors)
         later = int((transit - self.floor) / BIN)
@@ -119,8 +120,6 @@ class Delays:
             self.restart(now)
         self._began = now
         self._floors = [float("inf"), self._floors[0]]
-        # Where the clocks drift apart, the floor rises only here.
-        self.floor = self._floors[1]
         self._older, self._counts = self._counts, [0] * BINS
         self._older_total, self._total = self._total, 0
 
@@ -251,10 +250,9 @@ class JitterBuffer:
                 return None
             if gap > TOGETHER and self._concealed < gap - HALF_A_TICK and held < self.target + SLACK:
                 return None
-        if self.span > LONGEST_SPAN + self._duration / clock:
-            while len(packets) > 1 and self.span > self.target:
-                self._skip_one()
-            first = min(packets)
+        if self._waiting(first) > LONGEST_SPAN + self._duration / clock:
+            while len(packets) > 1 and self._waiting(first) > self.target:
+                first = self._skip_one()
             gap = LONGEST_SPAN
         payload_type, payload = packets.pop(first)
         joined = self._next is not None and gap <= TOGETHER and not self._concealed
@@ -293,12 +291,22 @@ class JitterBuffer:
         spare = self._levels.note(self.span + ready - LEAST)
         return max(0.0, min(held - self.target, spare)) if held > self.target + SLACK else 0.0
 
-    def _skip_one(self) -> None:
-        first = min(self._packets)
-        del self._packets[first]
+    def _waiting(self, first: int) -> float:
+        """
+        Seconds of sound from a packet on.
+        """
+        return ((self._newest or 0) + self._duration - first) / self.clock
+
+    def _skip_one(self) -> int:
+        """
+        Leave out the oldest packet; the oldest then.
+        """
+        del self._packets[min(self._packets)]
         self.skipped += 1
+        first = min(self._packets)
         if self._next is not None:
-            self._next = min(self._packets)
+            self._next = first
+        return first
 
 
 class _Lowest:

@@ -92,6 +92,14 @@ class InbandTests(SynchronousTestCase):
         for low, high, count in ((4_000, 2_250, 1), (2_250, 4_000, 1), (4_000, 1_000, 0), (1_000, 4_000, 0)):
             self.assertEqual(len(self.keys(self.pair(770, 1_336, low=low, high=high))), count, (low, high))
 
+    def test_third_tone(self) -> None:
+        """
+        With a third tone nearly as loud it is no key.
+        """
+        at = np.arange(800) / 8_000
+        third = np.concatenate((np.zeros(400), 2_400 * np.sin(2 * np.pi * 852 * at), np.zeros(800))).astype(np.int16)
+        self.assertEqual(self.keys(self.pair(770, 1_336, ms=100) + third), [])
+
     def test_length(self) -> None:
         """
         40 ms are a key, 20 ms are none (ITU-T Q.24).

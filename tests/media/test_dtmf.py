@@ -110,6 +110,15 @@ class KeyReceiverTests(SynchronousTestCase):
         """
         self.assertEqual(self.hear(press("4", 1_000)[::-1]), "4")
 
+    def test_out_of_order_without_end(self) -> None:
+        """
+        The longest report counts, whichever came last.
+        """
+        reports = press("4", 1_000, ends=0)
+        self.hear(reports[2:5], reports[:2])
+        self.clock.advance(0.3)
+        self.assertEqual(self.keys, [("4", 0.1)])
+
     def test_long(self) -> None:
         """
         A key held for 20 s is one key of 20 s: its event goes on in further segments (RFC 4733 2.5.1.3).

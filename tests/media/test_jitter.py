@@ -234,6 +234,28 @@ class ImpairedTests(SynchronousTestCase):
         playout.run([(at, number) for at, number in steady(500) if number < 100 or number >= 300], 10)
         self.assertLess(max(playout.delays[-150:]), FIRST + 2 * TICK)
         self.assertEqual(playout.played[310:].count(None), 0)
+        self.assertEqual(playout.heard[100:150], list(range(300, 350)))
+
+    def test_silence_with_jitter(self) -> None:
+        """
+        After silence speech waits as long as the jitter asks for, though its first packet may come at once.
+        """
+        chance = random.Random(3)  # noqa: S311 - no secret
+        playout = Playout()
+        arrivals = steady(500, lambda number: 0.0 if number == 400 else chance.uniform(0, 0.12))
+        playout.run([(at, number) for at, number in arrivals if number < 300 or number >= 400], 10)
+        first = dict(zip(playout.heard, playout.delays, strict=True))[400]
+        self.assertGreater(first, 0.09)
+        self.assertLess(first, MOST)
+
+    def test_flood(self) -> None:
+        """
+        Packets whose timestamps hardly differ are not all kept.
+        """
+        buffer = JitterBuffer(CLOCK)
+        for number in range(500):
+            buffer.put(number, 0, b"x", START)
+        self.assertEqual(len(buffer), 64)
 
     def test_silence_without_timestamps(self) -> None:
         """

@@ -180,6 +180,15 @@ class SpeakingTests(SynchronousTestCase):
         self.assertTrue(after.marker)
         self.assertLess(abs(after.timestamp - before.timestamp - 8_160), 3)
 
+    def test_second_choice(self) -> None:
+        """
+        Where the preferred codec is not known the next is spoken, in its own time.
+        """
+        self.pair.configure(Format(96, "AMR-WB", 16_000), PCMU)
+        self.say(Speaking(self.pair.a), 5)
+        self.assertEqual({packet.payload_type for packet in self.pair.alice.heard}, {0})
+        self.assertEqual(set(np.diff([packet.timestamp for packet in self.pair.alice.heard])), {160})
+
     def test_nothing_known(self) -> None:
         """
         Without a codec that we know nothing is sent.

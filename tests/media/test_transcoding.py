@@ -222,12 +222,14 @@ class HoldTests(Case):
     def setUp(self) -> None:
         super().setUp()
         self.waiting: list[RtpSession] = []
+        self.started = 0
 
     def music(self, session: RtpSession) -> HoldTests.Music:
         """
         Music that only takes note.
         """
         self.waiting.append(session)
+        self.started += 1
         return self.Music(self, session)
 
     class Music:
@@ -286,7 +288,7 @@ class HoldTests(Case):
         bridge.hold(self.pair.a)
         self.pair.b.configure(self.pair.bob.audio(OPUS), [OPUS], [OPUS])
         self.pair.a.configure(self.pair.alice.audio(G722), [G722], [G722])
-        self.assertEqual(self.waiting, [self.pair.b])
+        self.assertEqual((self.waiting, self.started), ([self.pair.b], 1))
         self.assertEqual((bridge.state, bridge.reason), ("transcode", "one side has G722, the other opus"))
         bridge.resume(self.pair.a)
         self.alice = Talker(self.pair.alice, G722, self.pair.to_a)
