@@ -163,9 +163,14 @@ class Voicemail:
 
     def on_counts(self, observer: OnCounts) -> None:
         """
-        Call ``observer(mailbox, new, old, urgent_new, urgent_old)`` when the counts of a mailbox have changed.
+        Call ``observer(mailbox, new, old, urgent_new, urgent_old)`` for each mailbox that has messages, and from now on
+        when the counts of one have changed.
         """
         self._observers.append(observer)
+        for number, counts in self._told.items():
+            mailbox = self._mailboxes.mailbox(number)
+            if mailbox is not None and counts != Counts():
+                observer(mailbox, counts.new, counts.old, counts.urgent_new, counts.urgent_old)
 
     def counts(self, number: str) -> Counts:
         """

@@ -181,6 +181,7 @@ class ContractTests(MailboxesContract, MessagesContract, VoicemailTestCase):
         await self.leave("2000")
         heard: list[Any] = []
         self.messages.on_counts(lambda mailbox, *counts: heard.append((mailbox.watchers, *counts)))
+        self.assertEqual(heard.pop(), (("1001",), 1, 0, 0, 0))
         await self.mailboxes.put("2000", owners=("1002",))
         await self.mailboxes.put("1002", quota=7)
         await self.mailboxes.remove("2000")
