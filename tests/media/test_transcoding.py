@@ -391,6 +391,7 @@ class KeyTests(Case):
             self.assertEqual(len(self.events(self.pair.alice, 101)), events)
             if not events:
                 self.assertEqual(self.tones(self.alice), tones)
+                self.assertLess((np.abs(self.alice.heard().astype(int)) > 1_000).sum() / 8_000, 0.12)
             bridge.stop()
             self.pair.alice.heard.clear()
 
