@@ -7,7 +7,7 @@ from __future__ import annotations
 import random
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from twisted.internet.threads import deferToThreadPool
 
@@ -37,7 +37,7 @@ from pbx.store.handling import KeptHandling
 from pbx.store.places import Places as StoredPlaces
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from twisted.internet.defer import Deferred
 
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pbx.ops.settings import Settings
     from pbx.store.database import Database
     from pbx.store.extensions import Extensions
+    from pbx.store.mailboxes import Mailboxes
     from pbx.tasks import Tasks
 
 T = TypeVar("T")
@@ -71,6 +72,24 @@ class Numbers:
         return self._places.place(number) or self._rooms.room(number)
 
 
+class IMailroom(Protocol):
+    """
+    Voicemail, as far as callers are sent to it (:class:`~pbx.mailroom.Mailroom`).
+    """
+
+    @property
+    def mailboxes(self) -> Mailboxes:
+        """
+        The mailboxes; as a container, the numbers of those that belong to no extension.
+        """
+
+    @property
+    def kinds(self) -> Mapping[str, Any]:
+        """
+        By kind of destination, who serves it.
+        """
+
+
 class Furniture:
     """
     Everything that is neither a phone nor a call.
@@ -84,6 +103,7 @@ class Furniture:
         wall: The wall clock.
         database: Where all is kept.
         extensions: The extensions in it.
+        mailroom: Voicemail.
 
     Attributes:
         prompts: What the exchange says, shipped and the operator's own.
@@ -106,6 +126,7 @@ class Furniture:
         wall: Callable[[], float],
         database: Database,
         extensions: Extensions,
+        mailroom: IMailroom,
     ) -> None:
         data = settings.data
         threads = reactor.getThreadPool()
@@ -130,13 +151,14 @@ class Furniture:
             "star": StarCodes(directory, KeptHandling(extensions), lambda number: self.find(number) is not None),
             "ring_group": RingGroups(self.places, directory, reactor, random.SystemRandom()),
             "menu": Menus(self.places, directory),
-            "directory": DialByName(directory),
+            "directory": DialByName(directory, lambda number: mailroom.mailboxes.greeting(number, "name")),
             "announcement": Announcements(self.find),
+            **mailroom.kinds,
             "conference": Conference(self.rooms, reactor.seconds, data / "conference" / "names"),
         }
         self.features = Features(
-            self.sounds, self.music, self.kinds, Numbers(self.places, self.rooms), settings.star_codes, frozenset(),
-            confirmation,
+            self.sounds, self.music, self.kinds, Numbers(self.places, self.rooms), settings.star_codes,
+            mailroom.mailboxes, confirmation,
         )
 
     async def start(self) -> None:
@@ -164,4 +186,6 @@ class Furniture:
         if number in self._directory:
             return Destination("extension", number)
         place = self.features.numbers.place(number)
-        return None if place is None else Destination(place.kind, number)
+        if place is not None:
+            return Destination(place.kind, number)
+        return Destination("voicemail", number) if number in self.features.mailboxes else None

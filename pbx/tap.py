@@ -29,6 +29,7 @@ from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.furniture import Furniture
 from pbx.lamps import Lamps
+from pbx.mailroom import Mailroom
 from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
@@ -69,6 +70,7 @@ from pbx.web.starting import Starting
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from pbx.directory.dialplan import Destination
     from pbx.ops.settings import Settings
 
 T = TypeVar("T")
@@ -176,6 +178,7 @@ class Exchange(Service):
         self.cdr: Cdr | None = None
         self.furniture: Furniture | None = None
         self.lamps: Lamps | None = None
+        self.mailroom: Mailroom | None = None
         self._stopping: list[Any] = []
         self._starting: Deferred[Any] | None = None
         self._ending = False
@@ -218,13 +221,18 @@ class Exchange(Service):
         bindings = Bindings(self.reactor, database, self.wall)
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
+        mailroom = self.mailroom = Mailroom(
+            self.reactor, settings, self.directory, database, self.tasks, self.wall, self._find
+        )
         furniture = self.furniture = Furniture(
-            self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions
+            self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions, mailroom
         )
         await furniture.start()
         self._bindings = bindings
         location = self.location = Location(self.reactor, self.wall, bindings)
         lamps = self.lamps = Lamps(self.core, settings, self.directory, location, self.wall, database)
+        mailroom.messages.on_counts(lamps.mwi.counted)
+        await mailroom.start()
         registered, subscribed = await self._read(bindings.load), await self._read(lamps.load)
         self._serve(realm, cdr, location, registered, furniture, lamps, subscribed)
         link = await self._read(self._open_web(system).first.offer)
@@ -284,16 +292,21 @@ class Exchange(Service):
         self.transport.receiver = self.transactions
         self.doorstep.hand_over(self.transactions)
 
+    def _find(self, number: str) -> Destination | None:
+        return None if self.furniture is None else self.furniture.find(number)
+
     def _open_web(self, system: System) -> WebSite:
         extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture
-        lamps = self.lamps
-        if extensions is None or cdr is None or location is None or furniture is None or lamps is None:
+        lamps, mailroom = self.lamps, self.mailroom
+        if extensions is None or cdr is None or location is None or furniture is None or lamps is None or not mailroom:
             raise RuntimeError("the floors below have not started")
         return WebSite(
             self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
             location=location, guard=self.guard, system=system, tasks=self.tasks, wall=self.wall,
-            places=furniture.stored, numbers=Numbers(self.directory, furniture.places), rooms=furniture.rooms,
-            prompts=furniture.prompts, music=furniture.pieces,
+            numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes),
+            places=furniture.stored, rooms=furniture.rooms,
+            prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
+            messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
         )
 
@@ -455,7 +468,8 @@ class Exchange(Service):
                 await deferLater(self.reactor, 0.02)
         parts: list[Any] = [self.location, self._keepalive, self.lag, self.engine]
         stores: list[Any] = [
-            self._bindings, self.lamps, self.furniture, self.extensions, self.cdr, self.database, self.embedded
+            self._bindings, self.lamps, self.mailroom, self.furniture, self.extensions, self.cdr, self.database,
+            self.embedded,
         ]
         stops = [part.stop for part in parts if part is not None]
         stops += [*reversed(self._stopping), self.tasks.stop]

@@ -77,7 +77,8 @@ class Resampler:
         rows = self._taps.shape[1]
         step = parts.itemsize
         shape, strides = (len(parts) - rows + 1, rows), (step * rows, step * (rows + 1))
-        return np.einsum("ij->i", _view(parts, shape, strides))
+        sums: Floats = np.einsum("ij->i", _view(parts, shape, strides))
+        return sums
 
     def _more(self, sound: Floats, count: int) -> Floats:
         step = sound.itemsize

@@ -109,7 +109,8 @@ class Plane:
         """
         The room that a row belongs to.
         """
-        return self.rooms[self._room_of[row]]
+        room: Hashable = self.rooms[self._room_of[row]]
+        return room
 
     def rows_of(self, streams: Iterable[Heard]) -> list[int]:
         """
