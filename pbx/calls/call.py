@@ -11,10 +11,11 @@ from weakref import proxy
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pbx.calls.busy_tone import BusyTone
 from pbx.calls.events import CallAnswered, CallEnded, CallsMerged, StepNoted
 from pbx.calls.inbound import ICallerOwner, InboundLeg
 from pbx.calls.joint import Joint
-from pbx.calls.journey import ITraveller, Journey, Sound
+from pbx.calls.journey import ITraveller, Journey, Manner
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import CallerIdentity, ICalleeOwner
 from pbx.calls.routing import Failure
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from pbx.dialog.user import Ending
     from pbx.directory.dialplan import Decision
     from pbx.sip.message import Response
-    from pbx.transaction.timer_queue import Entry
     from pbx.transport.flow import Flow
 
 CANCELLED = 487
@@ -49,9 +49,6 @@ RETRY_AFTER = ("Retry-After", "10")
 
 INTERNAL = 41
 """The cause of what is our own fault (ITU-T Q.850: temporary failure)."""
-
-BUSY_TONE = 4.0
-"""Seconds for which somebody who is up hears that it leads nowhere."""
 
 
 @implementer(ICallerOwner, ICalleeOwner, ITraveller)
@@ -99,10 +96,9 @@ class Call:
         self._legs = 1
         self.aside: list[Leg] = []
         self._over = False
-        self._timer: Entry | None = None
-        self._failure: Failure | None = None
+        self._tone: BusyTone | None = None
         self._watch = SilenceWatch(tools)
-        self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller.number, flow, invite)
+        self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller, flow, invite)
         self.near: Leg = self._inbound
 
     # What the switchboard does.
@@ -198,14 +194,12 @@ class Call:
         """
         Who is at a leg, as the other side is shown.
         """
-        if leg is self._inbound:
-            return self.caller
         extension = self._tools.router.directory.extension(leg.party)
-        return CallerIdentity(leg.party, extension.name if extension is not None else "")
+        return CallerIdentity(leg.party, extension.name if extension is not None else "", leg.anonymous)
 
     def travel(
-        self, caller: CallerIdentity, request: RouteRequest, decision: Decision, hops: int = 69, *,
-        sound: Sound = "ringback",
+        self, caller: CallerIdentity, request: RouteRequest, decision: Decision, hops: int = 69,
+        manner: Manner | None = None,
     ) -> None:
         """
         Bring :attr:`near` where the dialplan says.
@@ -215,9 +209,9 @@ class Call:
             request: What the dialplan was asked.
             decision: What it said.
             hops: The Max-Forwards of what is sent.
-            sound: What the party hears meanwhile, if it is up.
+            manner: What else there is to it.
         """
-        journey = self.journey = Journey(self._tools, self, self.near, caller, request, hops, sound)
+        journey = self.journey = Journey(self._tools, self, self.near, caller, request, hops, manner)
         try:
             journey.go(decision)
         except PortsExhausted:
@@ -284,6 +278,10 @@ class Call:
                 leg.owner = self
         self.aside += [leg for leg in other.aside if leg.state is LegState.UP]
         other.aside = []
+        if other.transfer is not None:
+            # Who was sent on has found somebody here.
+            other.transfer.succeeded()
+            other.transfer = None
         self._tools.emit(CallsMerged(other.id, self._tools.wall(), self.id, offset))
         other._close()
 
@@ -293,7 +291,6 @@ class Call:
         """
         Answer the caller, and let them talk.
         """
-        headers = self.journey.headers if self.journey is not None else ()
         self.journey = None
         self.far = leg
         # From now on the leg's ends are the call's.
@@ -301,7 +298,7 @@ class Call:
         transferred = self.near.state is LegState.UP
         try:
             if not transferred and isinstance(self.near, InboundLeg):
-                self.near.answer(leg.agreed if leg.agreed.codec is not None else OURS, headers)
+                self.near.answer(leg.agreed if leg.agreed.codec is not None else OURS, identity=self.identity(leg))
             self.unite(self.near, leg, joint)
         except ProtocolError as error:
             cause = cause_of_status(error.status)
@@ -371,10 +368,10 @@ class Call:
         """
         if leg in self.aside:
             self.aside.remove(leg)
-            if self.transfer is not None:
-                self.transfer.gone()
             return
-        by: Party = "caller" if leg is self.near else "callee"
+        # The caller may be on another of its phones by now, and both sides may be somebody else.
+        ours = leg is self._inbound or (leg.party == self.caller.number and self._inbound.state is LegState.ENDED)
+        by: Party = "caller" if ours else "callee"
         self.stop_journey(480, ending.text)
         self._part(ending.cause, ending.text)
         disposition: Disposition = "answered" if ending.answered else "failed"
@@ -424,19 +421,6 @@ class Call:
         Likewise.
         """
 
-    # From the timer queue.
-
-    def timer_fired(self, name: str) -> None:
-        """
-        The busy tone was heard for long enough, or who has transferred still does not hang up.
-        """
-        if name == "aside":
-            aside, self.aside = self.aside, []
-            for leg in aside:
-                leg.hang_up(16, "Transferred")
-        elif self._failure is not None and not self._over and self.journey is None and self.joint is None:
-            self._lead_nowhere(self._failure, at_once=True)
-
     # Inside.
 
     def _note_answered(self) -> None:
@@ -453,15 +437,16 @@ class Call:
         End a call whose party is up but alone; who did not choose that hears the busy tone first.
         """
         if not at_once:
-            self._failure = failure
-            self.near.terminal(self._tools).hold_music("tone:busy")
-            self._timer = self._tools.core.timer_queue.start(BUSY_TONE, self, "busy")
+            self._tone = BusyTone(self._tools, self.near, lambda: self._lead_nowhere(failure, at_once=True))
             return
         self._part(failure.cause, failure.text)
         self._end("answered", None, failure.cause, failure.text, "system")
 
     def _lost(self, leg: Leg) -> None:
-        if not self._over:
+        if leg in self.aside:
+            self.aside.remove(leg)
+            leg.hang_up(27, "media lost")
+        elif not self._over:
             self.stop_journey(480, "media lost")
             self._part(27, "media lost")
             self._end("answered", None, 27, "media lost", "system")
@@ -488,8 +473,8 @@ class Call:
 
     def _close(self) -> None:
         self._over = True
-        if self._timer is not None:
-            self._tools.core.timer_queue.stop(self._timer)
+        if self._tone is not None:
+            self._tone.stop()
         if self.joint is not None:
             self.joint.stop()
         for leg in self.legs:

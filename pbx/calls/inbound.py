@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from pbx.calls.events import CallEvent
+    from pbx.calls.outbound import CallerIdentity
     from pbx.dialog.incoming import IncomingInvite
     from pbx.media.engine import IMediaEngine
     from pbx.sdp.audio import Format
@@ -56,12 +57,13 @@ class InboundLeg(Leg):
         emit: Callable[[CallEvent], None],
         wall: Callable[[], float],
         call: str,
-        party: str,
+        caller: CallerIdentity,
         flow: Flow,
         invite: IncomingInvite,
     ) -> None:
-        super().__init__(owner, emit, wall, call, 1, party, flow, invite.request.call_id)
+        super().__init__(owner, emit, wall, call, 1, caller.number, flow, invite.request.call_id)
         self.invite = invite
+        self.anonymous = caller.anonymous
         self._described: bytes | None = None
         self._told: set[int] = set()
         invite.use(self)
@@ -98,13 +100,6 @@ class InboundLeg(Leg):
         convertible = offered is not None and codec_of(choose(offered, DECODABLE)) is not None
         return onward(offered, also=DECODABLE if convertible else ())
 
-    @property
-    def described(self) -> bool:
-        """
-        Whether the caller was sent a description, and hears what comes over it.
-        """
-        return self._described is not None and self.audio is not None and self.audio.formats is not None
-
     def ring(self, headers: Iterable[tuple[str, str]] = ()) -> None:
         """
         Tell the caller that it rings; once.
@@ -130,9 +125,16 @@ class InboundLeg(Leg):
         self.invite.provisional(status, described, headers)
         return True
 
-    def answer(self, callee: Agreed, headers: Iterable[tuple[str, str]] = ()) -> None:
+    def answer(
+        self, callee: Agreed, headers: Iterable[tuple[str, str]] = (), *, identity: CallerIdentity | None = None
+    ) -> None:
         """
         Answer with what the callee agreed to.
+
+        Args:
+            callee: What that is.
+            headers: Further header fields.
+            identity: Who the caller's phone is to show.
 
         Raises:
             ProtocolError: 488 when the caller has no codec for it.
@@ -143,7 +145,9 @@ class InboundLeg(Leg):
             described = self._describe(callee)
         if described is None:
             raise ProtocolError(488, "No codec in common")
-        self.went_up(self.invite.accept(described, headers))
+        self.shown = identity
+        asserted = identity.asserted(self.flow.sent_by[0]) if identity is not None else ()
+        self.went_up(self.invite.accept(described, (*asserted, *headers)))
 
     def reject(self, status: int, cause: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
         """

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from attrs import evolve
+from attrs import evolve, frozen
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
@@ -49,6 +49,22 @@ Sound: TypeAlias = Literal["ringback", "music, then ringback", "music"]
 """What somebody who is up hears until another is found: from when it rings, or from the beginning."""
 
 
+@frozen
+class Manner:
+    """
+    How a party is brought on.
+
+    Attributes:
+        sound: What it hears meanwhile, when it is up.
+        further: Further header fields of the INVITEs.
+        patience: How long the first extension rings, in seconds; ``None`` for as long as that one wants.
+    """
+
+    sound: Sound = "ringback"
+    further: tuple[tuple[str, str], ...] = ()
+    patience: float | None = None
+
+
 class ITraveller(Interface):
     """
     The call that a journey is made in.
@@ -87,7 +103,7 @@ class Journey:
         caller: Who whoever is rung sees calling.
         request: What it wants.
         hops: The Max-Forwards of what is sent for it.
-        sound: What it hears meanwhile, when it is up.
+        manner: What else there is to it.
 
     Attributes:
         diversions: The steps by which it came to where it is.
@@ -98,7 +114,7 @@ class Journey:
 
     def __init__(
         self, tools: CallTools, call: Call, leg: Leg, caller: CallerIdentity, request: RouteRequest, hops: int = 69,
-        sound: Sound = "ringback",
+        manner: Manner | None = None,
     ) -> None:
         self.tools = tools
         self.call = call
@@ -114,7 +130,10 @@ class Journey:
         self._target: str = ""
         self._ended = False
         self._sent_on: list[float] = []
-        self._sound = sound
+        manner = manner or Manner()
+        self._sound = manner.sound
+        self._further = manner.further
+        self._patience = manner.patience
         self._sounding = False
         self._music: Any = None
         self.headers: tuple[tuple[str, str], ...] = ()
@@ -139,6 +158,13 @@ class Journey:
         Where the party is, ``None`` while it is nowhere.
         """
         return self._visit.kind if self._visit is not None else None
+
+    @property
+    def destination(self) -> Destination | None:
+        """
+        The place where the party is, likewise.
+        """
+        return self._visit.destination if self._visit is not None else None
 
     def go(self, decision: Decision) -> None:
         """
@@ -213,9 +239,10 @@ class Journey:
         """
         Go on for another party, in another call: who transfers while a phone still rings.
         """
-        self.leg, self.call, self.caller = leg, call, caller
+        self._stop_music()
         self._part()
-        self._sounding = False
+        self.leg, self.call, self.caller = leg, call, caller
+        self._sounding, self._sound = False, "ringback"
         if self.ringing:
             self._alert()
 
@@ -243,8 +270,8 @@ class Journey:
         Ring extensions.
         """
         directory = self.tools.router.directory
-        willing = [b for b in branches if (e := directory.extension(b.number)) is not None and not e.handling.dnd]
-        self._try(willing, timeout)
+        known = [(branch, directory.extension(branch.number)) for branch in branches]
+        self._try([b for b, e in known if e is not None and e.enabled and not e.handling.dnd], timeout)
 
     # IAttemptUser
 
@@ -254,26 +281,14 @@ class Journey:
         """
         self.call.rang()
         near = self.leg
-        if near.state is LegState.UP:
+        if isinstance(near, InboundLeg) and near.state is not LegState.UP:
+            if sdp is not None and self._hears_early(near, leg, response.status, sdp):
+                return
+            if response.status in (180, 181, 182, 183):
+                near.ring(self.headers)
+        if near.audio is not None and near.audio.formats is not None and self._joint is None:
+            # It listens to us already, and makes no tone of its own.
             self._alert()
-            return
-        if not isinstance(near, InboundLeg):
-            return
-        if sdp is not None and near.invite.offer is not None and leg.audio is not None:
-            try:
-                leg.early_answer(sdp)
-            except ProtocolError as error:
-                self.log.info("{call_id}: early media of no use: {reason}", call_id=self.call.id, reason=error.reason)
-            else:
-                formats = leg.audio.formats
-                if formats is not None and near.early_media(response.status, formats, self.headers):
-                    self._join(leg)
-                    return
-        if response.status in (180, 181, 182, 183):
-            near.ring(self.headers)
-            if near.described and self._joint is None:
-                # It hears what comes over the audio that it was answered with, and makes no tone of its own.
-                self._alert()
 
     def attempt_answered(self, leg: OutboundLeg) -> None:
         """
@@ -299,6 +314,7 @@ class Journey:
         self._attempt = None
         if self._visit is not None:
             self._hush()
+            self._part()
             self._visit.failed(failure)
             return
         decision = self.tools.router.after(self._target, failure, self._request) if self._target else None
@@ -343,6 +359,7 @@ class Journey:
         # RFC 3325 9.1: the caller's phone shows who it talks to.
         self.headers = (("P-Asserted-Identity", str(identity)),)
         branches, timeout = self.tools.router.branches(extension, self.caller)
+        timeout, self._patience = self._patience or timeout, None
         if self.leg.state is LegState.UP and self._sound != "ringback" and self._music is None:
             self.leg.quiet()
             if self.tools.music is not None and self.leg.audio is not None:
@@ -364,6 +381,7 @@ class Journey:
             return
         self._open()
         self._stop_music()
+        self._hush()
         self._visit = Visit(self, destination, place)
         self._visit.begin()
 
@@ -373,19 +391,42 @@ class Journey:
             self.end(404, 1, "Nothing to pick up")
             return
         self._open()
-        self._ended = True
         self._stop_music()
+        self._hush()
         self.leg.quiet()
         pick_up(picked, self.call, self.leg)
+        self._ended = True
 
     def _open(self) -> None:
         if isinstance(self.leg, InboundLeg) and self.leg.audio is None:
             self.leg.open(self.tools.engine, srtp_in_clear=self.tools.settings.srtp_in_clear)
 
     def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
-        return OutboundLeg(
+        leg = OutboundLeg(
             attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding, self.caller
         )
+        leg.further = self._further
+        return leg
+
+    def _hears_early(self, near: InboundLeg, leg: OutboundLeg, status: int, sdp: bytes) -> bool:
+        """
+        Let the party hear what a phone plays before it is picked up; tell whether it does.
+        """
+        visited = self._visit is not None and near.has_terminal
+        if visited or near.invite.offer is None or leg.audio is None:
+            return False
+        try:
+            leg.early_answer(sdp)
+        except ProtocolError as error:
+            self.log.info("{call_id}: early media of no use: {reason}", call_id=self.call.id, reason=error.reason)
+            return False
+        formats = leg.audio.formats
+        if formats is None or not near.early_media(status, formats, self.headers):
+            return False
+        self._hush()
+        near.quiet()
+        self._join(leg)
+        return True
 
     def _join(self, leg: OutboundLeg) -> None:
         if self._joint is not None and self._joint.far is leg:

@@ -90,6 +90,8 @@ class Leg:
         audio: Its audio; ``None`` before it was opened.
         session: Its dialog's usage, once it is up.
         keys_by_info: Whether the phone tells of its keys by SIP INFO.
+        anonymous: Whether the other side is not to be told who this is.
+        shown: Who the phone was told last is at the other end, ``None`` where it was told nothing.
     """
 
     log = Logger()
@@ -119,6 +121,8 @@ class Leg:
         self.audio: LegAudio | None = None
         self.session: Session | None = None
         self.keys_by_info = False
+        self.anonymous = False
+        self.shown = peer
         self._terminal: Terminal | None = None
         shown = ("", "", False) if peer is None else (peer.number, peer.name, peer.anonymous)
         emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id, *shown))
@@ -205,8 +209,9 @@ class Leg:
         Show the phone who it talks to now, by UPDATE where it takes that, else by a re-INVITE that changes nothing.
         """
         session, audio = self.session, self.audio
-        if session is None or audio is None or self.state is not LegState.UP:
+        if session is None or audio is None or self.state is not LegState.UP or identity == self.shown:
             return
+        self.shown = identity
         headers = (("P-Asserted-Identity", identity.at(self.flow.sent_by[0])),)
         if "UPDATE" in session.allow:
             await session.update(headers)

@@ -65,6 +65,12 @@ class CallerIdentity:
             return '"Anonymous" <sip:anonymous@anonymous.invalid>'
         return str(NameAddr(self.name, URI("sip", self.number, None, host, None, (), ()), ()))
 
+    def asserted(self, host: str) -> tuple[tuple[str, str], ...]:
+        """
+        The header field that says so, none where it is to stay unknown (RFC 3325 9.1).
+        """
+        return () if self.anonymous else (("P-Asserted-Identity", self.at(host)),)
+
 
 class ICalleeOwner(ILegOwner):
     """
@@ -91,6 +97,10 @@ class ICalleeOwner(ILegOwner):
 class OutboundLeg(Leg):
     """
     A phone that is called.
+
+    Attributes:
+        answered_description: The description of its last answer that we went by.
+        further: Further header fields of the INVITE.
     """
 
     direction: Literal["in", "out"] = "out"
@@ -112,6 +122,7 @@ class OutboundLeg(Leg):
         self._tag = new_tag()
         self._tags: set[str] = set()
         self.answered_description: bytes | None = None
+        self.further: tuple[tuple[str, str], ...] = ()
 
     def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:
         """
@@ -170,6 +181,8 @@ class OutboundLeg(Leg):
         add("Session-Expires", str(core.settings.session_expires))
         if not caller.anonymous:
             add("P-Asserted-Identity", identity)
+        for name, value in self.further:
+            add(name, value)
         add(*SDP)
         return Request("INVITE", self._contact_uri, headers, offer)
 

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING
 
 from pbx.calls.inbound import InboundLeg
 from pbx.calls.leg import LegState
-from pbx.calls.routing import Failure
 from pbx.sdp.mapping import Agreed
-from pbx.sip.message import ProtocolError
-from pbx.sip.reasons import cause_of_status
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call
@@ -39,7 +36,8 @@ def find_ringing(tools: CallTools, by: str, number: str) -> Call | None:
         return group is not None and party != by and other is not None and other.handling.pickup_group == group
 
     for call in tools.calls.values():
-        if any(wanted(leg.party) for leg in call.ringing):
+        # Nobody picks up what rings for itself.
+        if call.near.party != by and any(wanted(leg.party) for leg in call.ringing):
             return call
     return None
 
@@ -52,11 +50,15 @@ def pick_up(call: Call, own: Call, leg: Leg) -> None:
         call: The call that rings.
         own: The call by which that was asked; it becomes part of the other.
         leg: Its leg.
+
+    Raises:
+        ProtocolError: 488 when the two have no codec in common; it rings on.
     """
+    answer(call, leg, call.near)
     call.absorb(own)
     call.note(f"{leg.party} picked the call up")
     call.stop_journey(200, "Call completed elsewhere")
-    take_in(call, leg)
+    call.found(leg, None)
 
 
 def replace(call: Call, old: Leg, own: Call, leg: Leg) -> None:
@@ -68,28 +70,31 @@ def replace(call: Call, old: Leg, own: Call, leg: Leg) -> None:
         old: Its leg.
         own: The call of the one that comes; it becomes part of the other.
         leg: Its leg.
+
+    Raises:
+        ProtocolError: 488 when it has no codec in common with who is there; the two talk on.
     """
     across = call.across(old)
+    answer(call, leg, across or call.near)
     call.absorb(own)
     call.note(f"another phone of {leg.party} took the call over")
     call.swap(old, across)
-    take_in(call, leg)
+    call.found(leg, None)
     old.hang_up(16, "Replaced")
 
 
-def take_in(call: Call, leg: Leg) -> None:
+def answer(call: Call, leg: Leg, other: Leg) -> None:
     """
-    Answer the phone of somebody who takes a part in a call, and unite it with who is there.
+    Answer the phone of somebody who takes a part in a call, unless it is up already.
+
+    Args:
+        call: The call.
+        leg: The phone's leg.
+        other: Who it will talk to.
+
+    Raises:
+        ProtocolError: 488 when the two have no codec in common.
     """
     if isinstance(leg, InboundLeg) and leg.state is not LegState.UP:
-        formats = tuple(call.near.onward())
-        identity = call.identity(call.near)
-        headers = () if identity.anonymous else (("P-Asserted-Identity", identity.at(leg.flow.sent_by[0])),)
-        try:
-            leg.answer(Agreed(formats, formats), headers)
-        except ProtocolError as error:
-            cause = cause_of_status(error.status)
-            leg.reject(error.status, cause, error.reason)
-            call.not_found(Failure(error.status, cause, error.reason), by_place=False)
-            return
-    call.found(leg, None)
+        formats = tuple(other.onward())
+        leg.answer(Agreed(formats, formats), identity=call.identity(other))

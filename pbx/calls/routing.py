@@ -284,10 +284,9 @@ class Attempt:
         A branch begins or has rung long enough, or nobody came at all.
         """
         if name == "no answer":
-            self._timer = None
-            self._failures.append(Failure(480, 19, "No answer"))
+            self._finish()
             self._drop(480, "No answer")
-            self._give_up(Failure(480, 19, "No answer"))
+            self._user.attempt_failed(Failure(480, 19, "No answer"))
             return
         ringing = self._waiting.pop(name)
         ringing.timer = None
@@ -384,11 +383,11 @@ class Attempt:
         if not self._legs and not self._asked and not self._starting and begun:
             self._give_up()
 
-    def _give_up(self, failure: Failure | None = None) -> None:
+    def _give_up(self) -> None:
         if self._over:
             return
         self._finish()
-        self._user.attempt_failed(failure or best(self._failures))
+        self._user.attempt_failed(best(self._failures))
 
     def _finish(self) -> None:
         self._over = True

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from pbx.calls.inbound import InboundLeg
+from pbx.calls.journey import Manner
 from pbx.calls.leg import LegState
 from pbx.calls.replaces import leg_replaced
+from pbx.dialog.user import Ending
 from pbx.directory.dialplan import Decision, Diversion, RouteRequest
 from pbx.sip.dialled import dialled_number
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 GRACE = 2.0
 """Seconds that who has transferred has to hang up by itself, as RFC 5589 wants it to."""
 
+PRIVATE = ("mailbox", "star", "pickup")
+"""Kinds of places where one is as who one is: nobody can be sent there by somebody else."""
+
 log = Logger()
 
 
@@ -38,16 +43,32 @@ class Transfer:
         transferor: The leg of who asked.
         transferee: The leg of who is sent elsewhere.
         refer: The request, to be told how it goes; ``None`` where the API asked.
+        consultation: The transferor's leg at the place where the other is sent.
     """
 
-    def __init__(self, tools: CallTools, call: Call, transferor: Leg, transferee: Leg, refer: Refer | None) -> None:
+    def __init__(
+        self, tools: CallTools, call: Call, transferor: Leg, transferee: Leg, refer: Refer | None,
+        consultation: Leg | None = None,
+    ) -> None:
         self.transferor = transferor
         self.transferee = transferee
         self._tools = tools
         self._call = call
         self._refer = refer
+        self._consultation = consultation
         self._first = call.near is transferor
         self._rang = False
+
+    @property
+    def told(self) -> tuple[tuple[str, str], ...]:
+        """
+        The header fields by which who is rung learns who asked, where that was said (RFC 3892): in our words, since
+        whoever asked could write anything.
+        """
+        by = self._call.identity(self.transferor)
+        if self._refer is None or self._refer.referred_by is None or by.anonymous:
+            return ()
+        return (("Referred-By", by.at(self.transferor.flow.sent_by[0])),)
 
     def rang(self) -> None:
         """
@@ -63,8 +84,16 @@ class Transfer:
         """
         if self._refer is not None:
             self._refer.done(200, "OK")
-        if self.transferor.state is LegState.UP:
-            self._tools.core.timer_queue.start(GRACE, self._call, "aside")
+        self._tools.core.timer_queue.start(GRACE, self, "grace")
+
+    def timer_fired(self, name: str) -> None:
+        """
+        Let go who still has not hung up.
+        """
+        for leg in (self.transferor, self._consultation):
+            if leg is not None and leg.state is LegState.UP:
+                leg.hang_up(16, "Transferred")
+                leg.owner.leg_hung_up(leg, Ending(by_peer=False, cause=16, text="Transferred"))
 
     def failed(self, failure: Failure) -> None:
         """
@@ -90,13 +119,12 @@ class Transfer:
         call, party = self._call, self.transferor.party
         call.transfer = None
         call.note(f"the transfer came to nothing: {party} is called back")
-        request = RouteRequest(self.transferee.party, party)
-        call.travel(call.identity(self.transferee), request, self._tools.router.route(request), sound="music")
-
-    def gone(self) -> None:
-        """
-        Who asked has hung up, and no longer hears how it goes.
-        """
+        request = RouteRequest(self.transferee.party, party, anonymous=self.transferee.anonymous)
+        decision = self._tools.router.route(request)
+        for reason in decision.reasons:
+            call.note(reason)
+        manner = Manner("music", patience=self._tools.settings.recall_timeout)
+        call.travel(call.identity(self.transferee), request, decision, manner=manner)
 
     def stop(self) -> None:
         """
@@ -134,7 +162,15 @@ def referred(tools: CallTools, call: Call, leg: Leg, refer: Refer) -> None:
                 refer.accept()
                 attended(tools, call, leg, other, theirs, refer)
                 return
-            # It talks with a place, such as a mailbox: the other party goes there on its own.
+            there = other.journey.destination if other.journey is not None and theirs is other.near else None
+            if there is not None:
+                # It is at a place, such as a conference room: the other party goes there on its own.
+                if there.kind in PRIVATE:
+                    refer.refuse(403)
+                    return
+                refer.accept()
+                straight(tools, call, leg, there, refer, theirs)
+                return
             number = other.number
     refer.accept()
     blind(tools, call, leg, number, refer)
@@ -150,7 +186,9 @@ def blind(tools: CallTools, call: Call, leg: Leg, number: str, refer: Refer | No
     across = call.across(leg)
     if across is None:
         raise ValueError("there is nobody to be sent elsewhere")
-    request = RouteRequest(across.party, number, leg.party, (Diversion(leg.party, "transfer"),))
+    request = RouteRequest(
+        across.party, number, leg.party, (Diversion(leg.party, "transfer"),), anonymous=across.anonymous
+    )
     decision = tools.router.route(request)
     call.note(f"{leg.party} transferred {across.party} to {number}")
     for reason in decision.reasons:
@@ -158,9 +196,20 @@ def blind(tools: CallTools, call: Call, leg: Leg, number: str, refer: Refer | No
     _send_on(call, Transfer(tools, call, leg, across, refer), decision, request)
 
 
-def straight(tools: CallTools, call: Call, leg: Leg, destination: Destination) -> None:
+def straight(
+    tools: CallTools, call: Call, leg: Leg, destination: Destination, refer: Refer | None = None,
+    consultation: Leg | None = None,
+) -> None:
     """
     Send the party that a leg talks to to a place, without asking the dialplan.
+
+    Args:
+        tools: What the call is built with.
+        call: The call of both.
+        leg: The leg of who asks.
+        destination: The place.
+        refer: The request, ``None`` where the API asked.
+        consultation: The leg of who asks at that place, if it is there.
 
     Raises:
         ValueError: The leg talks to nobody.
@@ -169,10 +218,10 @@ def straight(tools: CallTools, call: Call, leg: Leg, destination: Destination) -
     if across is None:
         raise ValueError("there is nobody to be sent elsewhere")
     diversions = (Diversion(leg.party, "transfer"),)
-    request = RouteRequest(across.party, destination.target, leg.party, diversions)
+    request = RouteRequest(across.party, destination.target, leg.party, diversions, anonymous=across.anonymous)
     call.note(f"{leg.party} transferred {across.party} to {destination.kind} {destination.target}")
     decision = Decision(destination, (), diversions, leg.party)
-    _send_on(call, Transfer(tools, call, leg, across, None), decision, request)
+    _send_on(call, Transfer(tools, call, leg, across, refer, consultation), decision, request)
 
 
 def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, refer: Refer | None) -> None:
@@ -205,6 +254,8 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
         # It still rings there: the party waits in the place of who asked.
         call.journey = journey
         journey.carry(across, call, call.identity(across))
+        if any(ringing.state is LegState.RINGING for ringing in journey.ringing):
+            call.rang()
         if isinstance(theirs, InboundLeg) and theirs.state is not LegState.UP:
             theirs.reject(487, 16, "Transferred")
     theirs.hang_up(16, "Transferred")
@@ -212,4 +263,5 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
 
 def _send_on(call: Call, transfer: Transfer, decision: Decision, request: RouteRequest) -> None:
     call.separate(transfer)
-    call.travel(call.identity(transfer.transferee), request, decision, sound="music, then ringback")
+    manner = Manner("music, then ringback", transfer.told)
+    call.travel(call.identity(transfer.transferee), request, decision, manner=manner)

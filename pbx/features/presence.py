@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 from twisted.logger import Logger
 
 from pbx.calls.events import (
@@ -63,6 +63,7 @@ class Line:
         state: ``trying``, ``early`` or ``confirmed``.
         local_tag: The phone's tag.
         remote_tag: The exchange's.
+        hidden: Whether the other side is not to be told who this is.
     """
 
     id: str
@@ -73,6 +74,7 @@ class Line:
     state: Literal["trying", "early", "confirmed"] = "trying"
     local_tag: str = ""
     remote_tag: str = ""
+    hidden: bool = False
 
     @property
     def shows(self) -> bool:
@@ -217,7 +219,7 @@ class Presence:
             peer = Peer(event.peer, event.peer_name, event.anonymous) if event.peer else call.caller
         line = call.lines[event.leg] = Line(
             f"{event.call}-{event.leg}", event.party, "initiator" if event.direction == "in" else "recipient",
-            event.sip_call_id, peer,
+            event.sip_call_id, peer, hidden=event.direction == "in" and call.caller.anonymous,
         )
         self._lines.setdefault(event.party, []).append(line)
         if line.shows:
@@ -236,14 +238,13 @@ class Presence:
 
     def _joined(self, call: _Call, one: int, other: int) -> None:
         """
-        Two talk with each other, who may have dialled, or been called by, somebody else.
+        Two talk with each other, who may have dialled, or been called by, somebody else; also in another call.
         """
         pair = call.lines.get(one), call.lines.get(other)
         for line, across in (pair, pair[::-1]):
             if line is None or across is None:
                 continue
-            hidden = call.caller.anonymous and across.number == call.caller.number
-            peer = call.caller if hidden else self._named(across.number)
+            peer = evolve(self._named(across.number), anonymous=across.hidden)
             if line.peer != peer:
                 line.peer = peer
                 self._tell(line.number)
