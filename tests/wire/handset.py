@@ -169,6 +169,12 @@ class Handset(Agent):
         body = sdp(self.host, self.line.port, ("0 PCMU/8000", "101 telephone-event/8000"), direction)
         return body.replace(b"o=- 1 1", f"o=- 1 {self._revision}".encode())
 
+    async def authenticated(self, method: str, uri: str, headers: list[tuple[str, str]], body: bytes = b"") -> Message:
+        """
+        The response to a request outside a dialog, which says what it knows.
+        """
+        return await super().authenticated(method, uri, [*headers, ("Allow", self.allow)], body)
+
     async def dial(self, number: str) -> Dialog:
         """
         Call somebody, and talk once it is answered.
