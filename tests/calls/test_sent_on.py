@@ -1,0 +1,208 @@
+"""
+Callers that places send on, and pickups that do not work out.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from pbx.directory.dialplan import Destination
+from tests.calls.case import Conversation
+from tests.calls.phone import Phone
+from tests.calls.scripted import Scripted, VisitCase, Work, forever
+
+ILBC = (96, "iLBC/8000")
+
+
+class SentOnTests(VisitCase):
+    """
+    A place sends its caller on.
+    """
+
+    def to(self, kind: str, target: str = "", *, answer: bool = True, **others: Work) -> Scripted:
+        """
+        A place that sends everybody to the same destination.
+        """
+        async def work(visit: Any) -> Destination:
+            if answer:
+                await visit.answer()
+            return Destination(kind, target)
+
+        return self.serve(work, **others)
+
+    def assert_busy_tone(self, anna: Phone) -> None:
+        """
+        It hears for four seconds that it leads nowhere, and is hung up on.
+        """
+        self.assertGreater(self.heard_of_us(anna, 3), 100)
+        self.assertEqual(anna.requests("BYE"), [])
+        self.network.advance(1.5)
+        self.assertEqual(len(anna.requests("BYE")), 1)
+        self.assertEqual((self.record["disposition"], self.record["hangup_by"]), ("answered", "system"))
+
+    def test_to_who_is_busy(self) -> None:
+        """
+        Busy: the tone, then the end.
+        """
+        self.to("extension", "1002")
+        anna, bert, _ = self.trio()
+        self.enter(anna)
+        bert.reply(bert.requests("INVITE")[0], 486)
+        self.assert_busy_tone(anna)
+        self.assertEqual(self.record["reason"], "Busy Here")
+
+    def test_to_who_is_not_there(self) -> None:
+        """
+        Not registered: likewise.
+        """
+        self.to("extension", "1005")
+        anna, _, _ = self.trio()
+        self.enter(anna)
+        self.assert_busy_tone(anna)
+        self.assertEqual(self.record["reason"], "Not registered")
+
+    def test_to_nobody(self) -> None:
+        """
+        No such extension: likewise.
+        """
+        self.to("extension", "4711")
+        anna, _, _ = self.trio()
+        self.enter(anna)
+        self.assert_busy_tone(anna)
+
+    def test_to_nobody_unanswered(self) -> None:
+        """
+        A caller that was not answered gets the status.
+        """
+        self.to("extension", "4711", answer=False)
+        anna, _, _ = self.trio()
+        anna.call("800")
+        self.assertEqual(anna.last("INVITE").status, 404)
+
+    def test_hangs_up_during_the_busy_tone(self) -> None:
+        """
+        Who does not wait for the end of the tone leaves nothing behind.
+        """
+        self.to("extension", "4711")
+        anna, _, _ = self.trio()
+        invite = self.enter(anna)
+        self.leave(anna, invite)
+        self.assertEqual(self.record["hangup_by"], "caller")
+
+    def test_operator_during_the_busy_tone(self) -> None:
+        """
+        Likewise when the operator ends it, or the exchange stops.
+        """
+        self.to("extension", "4711")
+        anna, _, _ = self.trio()
+        self.enter(anna)
+        (call,) = self.exchange.switchboard.calls
+        self.exchange.switchboard.hang_up(call)
+        self.network.advance(5)
+        self.assertEqual(len(anna.requests("BYE")), 1)
+
+    def test_nowhere(self) -> None:
+        """
+        Hang up, refuse, an unknown kind, pick up: each ends the call.
+        """
+        for kind, status in (("hangup", 480), ("nothing", 404), ("pickup", 404)):
+            self.to(kind, answer=False)
+            anna = self.phone("1001")
+            anna.call("800")
+            self.assertEqual(anna.last("INVITE").status, status, kind)
+            anna.hang_silent()
+
+    def test_mailbox_hears_no_ringing(self) -> None:
+        """
+        After ringing in vain the caller goes to the mailbox, where nothing rings any more.
+        """
+        async def silent(visit: Any) -> None:
+            await visit.answer()
+            await Deferred()
+
+        self.to("extension", "1002", voicemail=silent)
+        anna, bert, _ = self.trio()
+        invite = self.enter(anna)
+        bert.reply(bert.requests("INVITE")[0], 180)
+        self.assertGreater(self.heard_of_us(anna, 2), 90)
+        bert.reply(bert.requests("INVITE")[0], 486)
+        self.assertEqual(self.exchange.switchboard.list()[0]["place"], "voicemail 1002")
+        self.network.advance(0.1)
+        self.assertEqual(self.heard_of_us(anna, 6), 0)
+        self.leave(anna, invite)
+
+    def test_mailbox_by_itself(self) -> None:
+        """
+        A plain call that nobody takes goes to the mailbox, by why it was not taken.
+        """
+        self.serve(forever, "voicemail")
+        anna, bert, _ = self.trio()
+        invite = anna.call("1002")
+        bert.reply(bert.requests("INVITE")[0], 180)
+        self.network.advance(30.1)
+        self.assertEqual(anna.last("INVITE").status, 200)
+        anna.acknowledge(invite, anna.last("INVITE"))
+        self.leave(anna, invite)
+        record = self.record
+        self.assertEqual(record["disposition"], "answered")
+        self.assertLess(record["billable"], 2)
+        self.assertGreater(record["duration"], 30)
+        self.assertEqual([leg["status"] for leg in record["legs"]], [None, 487])
+
+
+class PickupTests(VisitCase):
+    """
+    Pickups that do not work out.
+    """
+
+    def test_no_codec_in_common(self) -> None:
+        """
+        Who has no codec for the caller is refused, and the phone rings on.
+        """
+        self.serve(forever)
+        anna, bert, cleo = self.trio()
+        invite = anna.call("1002")
+        bert.reply(bert.requests("INVITE")[0], 180)
+        cleo.call("**1002", body=cleo.sdp(formats=(ILBC,)))
+        self.assertEqual(cleo.last("INVITE").status, 488)
+        self.assertEqual(bert.requests("CANCEL"), [])
+        rung, answered = self.picked_up(bert)
+        anna.acknowledge(invite, anna.last("INVITE"))
+        self.hang_up_received(bert, rung, answered)
+
+    def test_taken_over_without_a_codec(self) -> None:
+        """
+        Likewise who would take the place of a phone: the two talk on.
+        """
+        anna, bert = self.pair()
+        talk = Conversation(anna, bert)
+        other = self.phone("1002")
+        replaces = ("Replaces", f"{talk.rung.call_id};to-tag=callee;from-tag={talk.rung.from_tag}")
+        other.call("1002", body=other.sdp(formats=(ILBC,)), headers=(replaces,))
+        self.assertEqual(other.last("INVITE").status, 488)
+        self.assertEqual(talk.speak(), (10, 10))
+        talk.hang_up(anna)
+
+    def test_ones_own_call(self) -> None:
+        """
+        Nobody picks up the call that it makes itself.
+        """
+        self.serve(forever)
+        anna, bert, _ = self.trio()
+        invite = anna.call("1002")
+        bert.reply(bert.requests("INVITE")[0], 180)
+        anna.call("**1002")
+        self.assertEqual(anna.last("INVITE").status, 404)
+        anna.cancel(invite)
+        anna.acknowledge_refusal(invite, anna.last("INVITE"))
+
+    def test_malformed_replaces(self) -> None:
+        """
+        A Replaces that can't be read is 400, and leaves nothing.
+        """
+        cleo = self.phone("1003")
+        cleo.call("1002", headers=(("Replaces", "nothing"),))
+        self.assertEqual(cleo.last("INVITE").status, 400)
+        self.assertEqual(self.exchange.records, [])
