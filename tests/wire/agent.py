@@ -235,7 +235,7 @@ class Agent(DatagramProtocol):
     @staticmethod
     def _bytes(first: str, headers: list[tuple[str, str]], body: bytes) -> bytes:
         lines = [first, *(f"{name}: {value}" for name, value in headers)]
-        if body:
+        if body and not any(name == "Content-Type" for name, _ in headers):
             lines.append("Content-Type: application/sdp")
         lines += [f"Content-Length: {len(body)}", "", ""]
         return "\r\n".join(lines).encode() + body

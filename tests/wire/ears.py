@@ -19,7 +19,7 @@ from tests.wire.baresip import Phone
 from tests.wire.case import ExchangeTestCase
 from tests.wire.exchange import PASSWORD
 from tests.wire.handset import Handset
-from tests.wire.process import reactor, sleep
+from tests.wire.process import eventually, reactor, sleep
 
 SETTLE = 0.4
 """Seconds until a phone's jitter buffer has let go of what was said before."""
@@ -134,7 +134,7 @@ class ListeningTestCase(ExchangeTestCase):
         """
         Phones hear none of these voices.
         """
-        for phone, piece in zip(phones, await listen(*phones, patience=0), strict=True):
+        for phone, piece in zip(phones, await listen(*phones, patience=0.0), strict=True):
             for number, said in enumerate(but):
                 self.assertLess(score(piece, said), OTHER, f"{phone.name} hears voice {number}")
 
@@ -146,6 +146,22 @@ class ListeningTestCase(ExchangeTestCase):
         self.assertGreaterEqual(score(piece, music), 0.8, f"{phone.name} hears the music")
         for number, stranger in enumerate(strangers):
             self.assertLess(score(piece, stranger), OTHER, f"{phone.name} hears stranger {number}")
+
+    async def assert_prompt(self, phone: Hearer, prompt: Samples, within: float = 8) -> None:
+        """
+        Wait until a phone has heard a prompt, whatever else it has heard.
+        """
+        best = 0.0
+
+        async def heard() -> bool:
+            nonlocal best
+            best = max([best, *(score(prompt, recorded) for recorded in phone.sounds().values())])
+            return best >= SAME
+
+        try:
+            await eventually(heard, within, "a prompt", 0.2)
+        except TimeoutError:
+            self.fail(f"{phone.name} hears the prompt not better than {best:.2f}")
 
     async def connect(self, caller: Phone, callee: Phone) -> None:
         """

@@ -97,7 +97,7 @@ def find(recorded: NDArray[np.int16], said: NDArray[np.int16], window: float = 2
     product = np.fft.irfft(np.fft.rfft(whole, size) * np.conj(np.fft.rfft(piece, size)), size)[: len(whole) - length]
     squares = np.concatenate([[0.0], np.cumsum(whole**2)])
     local = np.sqrt(np.maximum(squares[length:] - squares[:-length], 0.0))[: len(product)]
-    floor = 0.2 * float(local.max())
+    floor = max(0.2 * float(local.max()), 1.0)
     scores = product / energy / np.maximum(local, floor)
     best = int(np.argmax(scores))
     return Match(float(scores[best]), (best - length) / RATE, length / RATE)
