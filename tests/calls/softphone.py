@@ -5,6 +5,7 @@ A telephone that does everything right, over a network that doesn't: made of the
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -15,6 +16,7 @@ from pbx.dialog.outgoing import IOutgoingUser, OutgoingInvite
 from pbx.dialog.user import OfferRefused, State
 from pbx.dialog.useragent import IUserAgentOwner, UserAgentCore, UserAgentSettings, contact_of, new_call_id, new_tag
 from pbx.sip.digest import Challenge, answer
+from pbx.sip.dtmf_info import KeyPress
 from pbx.sip.message import Headers, Request, Response
 from pbx.tasks import Tasks
 from pbx.transaction.layer import TransactionLayer
@@ -89,6 +91,12 @@ class SoftCall:
                 f"?Replaces={dialog.call_id}%3Bto-tag%3D{dialog.remote_tag}%3Bfrom-tag%3D{dialog.local_tag}"
             )
         await self.session.exchange("REFER", (("Refer-To", f"<sip:{number}@{ADDRESS}{replaces}>"),))
+
+    async def press(self, key: str) -> None:
+        """
+        Press a key, told by INFO.
+        """
+        await self.session.exchange("INFO", (("Content-Type", "application/dtmf-relay"),), KeyPress(key).to_bytes())
 
     def hang_up(self) -> None:
         """
@@ -262,7 +270,7 @@ class SoftPhone:
         request.headers.add("Expires", str(expires))
         return Registration(self, request)
 
-    def call(self, number: str) -> SoftCall:
+    def call(self, number: str, headers: Iterable[tuple[str, str]] = ()) -> SoftCall:
         """
         Dial.
         """
@@ -272,6 +280,8 @@ class SoftPhone:
         request.headers.add("Allow", "INVITE, ACK, BYE, CANCEL, OPTIONS, UPDATE, REFER, NOTIFY, INFO, PRACK")
         request.headers.add("Supported", "timer, 100rel")
         request.headers.add("Session-Expires", "1800")
+        for name, value in headers:
+            request.headers.add(name, value)
         request.headers.add("Content-Type", "application/sdp")
         request.body = call.description()
         call.start(request)

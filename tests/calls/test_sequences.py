@@ -1,6 +1,6 @@
 """
-People who hold, resume, transfer and hang up in any order over a bad network: in the end nothing is left, and every
-record adds up.
+People who call, hold, resume, transfer, pick up, go to places and hang up in any order over a bad network: in the end
+nothing is left, and every record adds up.
 """
 
 from __future__ import annotations
@@ -9,12 +9,82 @@ import random
 from datetime import datetime
 from typing import Any
 
+from attrs import evolve
+from twisted.internet.defer import Deferred
+
+from pbx.calls.destination import Branch
+from pbx.directory.dialplan import Destination
+from pbx.directory.handling import FollowMe, Handling
+from pbx.directory.places import Menu, Places, RingGroup, Room
+from pbx.features.presence import Presence
 from tests.calls.case import ExchangeCase
+from tests.calls.scripted import Scripted
 from tests.calls.softphone import SoftCall, SoftPhone
 
 NUMBERS = ("1001", "1002", "1003", "1004")
 
+PLACES = ("500", "600", "800")
+
 SEQUENCES = 100
+
+HANDLINGS = (
+    Handling(),
+    Handling(voicemail=False),
+    Handling(forward_busy="1001", forward_no_answer="800", no_answer_timeout=2),
+    Handling(forward_no_answer="600", no_answer_timeout=1),
+    Handling(forward_always="1004"),
+    Handling(dnd=True, forward_busy="500"),
+    Handling(simultaneous=("1003",)),
+    Handling(follow_me=(FollowMe("1001", 1), FollowMe("1002", 1, 2))),
+)
+"""What an extension may want."""
+
+
+async def room(visit: Any) -> None:
+    """
+    Stay for ever.
+    """
+    (await visit.answer()).hold_music("tone:beep")
+    await Deferred()
+
+
+async def menu(visit: Any) -> Destination:
+    """
+    Play something, take a key, send on.
+    """
+    terminal = await visit.answer()
+    key = await terminal.play(["vm-goodbye"], stop="123456") or await terminal.digit(3)
+    if key in ("", "1", "2", "3"):
+        return Destination("extension", f"100{key or 4}")
+    return Destination(*{"4": ("conference", "800"), "5": ("ring_group", "600")}.get(key, ("pickup", "1001")))
+
+
+async def group(visit: Any) -> Destination | None:
+    """
+    Ring two; then another; then the mailbox.
+    """
+    visit.early()
+    rung = await visit.ring([Branch("1001"), Branch("1002", 0.5, 2, confirm)], 3)
+    if not rung.answered:
+        rung = await visit.ring([Branch("1003")], 2)
+    return None if rung.answered else Destination("voicemail", "1003")
+
+
+async def mailbox(visit: Any) -> None:
+    """
+    Play something, and let go.
+    """
+    terminal = await visit.answer()
+    await terminal.play(["vm-goodbye"])
+    if await terminal.digit(2) == "1":
+        raise RuntimeError("out of order")
+
+
+async def confirm(terminal: Any) -> bool:
+    """
+    Whoever presses a key in time takes the call.
+    """
+    return bool(await terminal.play(["vm-goodbye"], stop="123456") or await terminal.digit(1))
 
 
 class SequenceTests(ExchangeCase):
@@ -24,6 +94,28 @@ class SequenceTests(ExchangeCase):
 
     within = 0.0
 
+    def setUp(self) -> None:
+        """
+        The places, and those who pick up for each other.
+        """
+        super().setUp()
+        kinds = {"conference": room, "menu": menu, "ring_group": group, "voicemail": mailbox}
+        self.features(
+            places={kind: Scripted(work) for kind, work in kinds.items()},  # type: ignore[arg-type]  # None is one
+            numbers=Places([Menu("500", "Menu"), RingGroup("600", "Group"), Room("800", "Room")]),
+            star_codes={"**": "pickup", "*8": "pickup_group"}, confirm=lambda caller, number: confirm,
+        )
+
+    def handle(self, chance: random.Random) -> None:
+        """
+        Let the extensions want something, mostly nothing.
+        """
+        for number in NUMBERS:
+            extension = self.exchange.directory.extension(number)
+            assert extension is not None
+            wanted = chance.choice(HANDLINGS) if chance.random() < 0.4 else Handling(voicemail=False)
+            self.exchange.directory.put(evolve(extension, handling=evolve(wanted, pickup_group="all")))
+
     def test_nothing_is_left_and_records_add_up(self) -> None:
         """
         After each of a hundred sequences no leg, port, timer or dialog is left, and each call has one record, whose
@@ -32,6 +124,8 @@ class SequenceTests(ExchangeCase):
         phones = [SoftPhone(self.network, number, f"10.7.0.{n + 1}") for n, number in enumerate(NUMBERS)]
         self.register(phones)
         self.idle = len(self.network.clock.getDelayedCalls())
+        self.presence = Presence(self.exchange.directory, self.exchange.location, self.exchange.wall)
+        self.exchange.switchboard.on_event(self.presence.event)
         merged = 0
         for seed in range(SEQUENCES):
             with self.subTest(seed=seed):
@@ -49,6 +143,7 @@ class SequenceTests(ExchangeCase):
         """
         network, records = self.network, self.exchange.records
         self.register(phones)
+        self.handle(chance)
         records.clear()
         begun = self.exchange.switchboard.began
         merges: list[Any] = []
@@ -68,9 +163,12 @@ class SequenceTests(ExchangeCase):
             for call in list(phone.calls):
                 call.hang_up()
         network.advance(75)
+        self.flushLoggedErrors(RuntimeError)
         self.exchange.switchboard._listeners.remove(listener)
         self.assertEqual([phone.calls for phone in phones], [[]] * 4)
         self.assert_nothing_left()
+        self.assertEqual([line for number in NUMBERS for line in self.presence._lines.get(number, ())], [])
+        self.assertEqual(self.presence._calls, {})
         self.assertEqual(len(records) + len(merges), self.exchange.switchboard.began - begun)
         for record in records:
             self.assert_adds_up(record)
@@ -99,13 +197,15 @@ class SequenceTests(ExchangeCase):
         """
         phone = chance.choice(phones)
         up = [call for call in phone.calls if call.up]
-        other = chance.choice([number for number in NUMBERS if number != phone.number])
+        other = chance.choice([*(number for number in NUMBERS if number != phone.number), *PLACES])
         what = chance.random()
         if not phone.calls or (what < 0.2 and len(phone.calls) < 3):
-            phone.call(other)
-        elif not up or what < 0.3:
+            self.call(phones, phone, other, chance)
+        elif up and what < 0.3:
+            phone.tasks.start(chance.choice(up).press(chance.choice("123456")), "press")
+        elif not up or what < 0.4:
             chance.choice(phone.calls).hang_up()
-        elif what < 0.5:
+        elif what < 0.55:
             call = chance.choice(up)
             phone.tasks.start(call.hold(on=not call.held), "hold")
         elif what < 0.75 or len(up) < 2:
@@ -113,6 +213,22 @@ class SequenceTests(ExchangeCase):
         else:
             one, two = chance.sample(up, 2)
             phone.tasks.start(one.refer(other, two), "transfer")
+
+    def call(self, phones: list[SoftPhone], phone: SoftPhone, other: str, chance: random.Random) -> None:
+        """
+        Somebody dials, or picks up what rings elsewhere.
+        """
+        how = chance.random()
+        rings = [call for each in phones for call in each.calls if call.incoming is not None and not call.up]
+        if how < 0.7 or not rings:
+            phone.call(other, (("Privacy", "id"),) if how < 0.1 else ())
+        elif how < 0.85:
+            phone.call(chance.choice(("*8", "**1001", "**1002", "**1003", "**1004")))
+        else:
+            rung = chance.choice(rings).incoming
+            assert rung is not None
+            value = f"{rung.request.call_id};to-tag={rung.tag};from-tag={rung.request.from_tag};early-only"
+            phone.call(phone.number, (("Replaces", value),))
 
     def assert_adds_up(self, record: dict[str, Any]) -> None:
         """
