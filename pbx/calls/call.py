@@ -333,6 +333,9 @@ class Call:
         if self.transfer is not None:
             transfer, self.transfer = self.transfer, None
             transfer.succeeded()
+            there = self.journey.reached if self.journey is not None else None
+            if there is not None:
+                self._tools.tasks.start(self.near.identify(there), "show where it is")
 
     def not_found(self, failure: Failure, *, by_place: bool) -> None:
         """

@@ -13,7 +13,7 @@ from zope.interface import Interface, implementer
 from pbx.calls.inbound import InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.leg import LegState
-from pbx.calls.outbound import OutboundLeg
+from pbx.calls.outbound import CallerIdentity, OutboundLeg
 from pbx.calls.pickup import find_ringing, pick_up
 from pbx.calls.routing import Attempt, Failure, IAttemptUser
 from pbx.calls.visit import Visit
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pbx.calls.call import Call
     from pbx.calls.destination import Branch
     from pbx.calls.leg import Leg
-    from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import CallTools
     from pbx.directory.dialplan import Decision, Destination, Diversion, RouteRequest
     from pbx.registrar.binding import Binding
@@ -165,6 +164,18 @@ class Journey:
         The place where the party is, likewise.
         """
         return self._visit.destination if self._visit is not None else None
+
+    @property
+    def reached(self) -> CallerIdentity | None:
+        """
+        What the party's phone is to show while it is at a place; ``None`` where that has no number.
+        """
+        there = self.destination
+        if there is None or not there.target.isdigit():
+            return None
+        router = self.tools.router
+        named = router.directory.extension(there.target) or router.situation.places.place(there.target)
+        return CallerIdentity(there.target, named.name if named is not None else "")
 
     def go(self, decision: Decision) -> None:
         """

@@ -79,8 +79,8 @@ def replace(call: Call, old: Leg, own: Call, leg: Leg) -> None:
     call.absorb(own)
     call.note(f"another phone of {leg.party} took the call over")
     call.swap(old, across)
-    call.found(leg, None)
     old.hang_up(16, "Replaced")
+    call.found(leg, None)
 
 
 def answer(call: Call, leg: Leg, other: Leg) -> None:

@@ -49,6 +49,9 @@ PREFERENCE = (600, 603, 604, 606, 607, 486, 480, 408)
 
 ELSEWHERE = "Call completed elsewhere"
 
+ASKING = 15.0
+"""Seconds that who has picked up has at least to say whether it takes the call, however late that was."""
+
 
 @frozen
 class Failure:
@@ -140,6 +143,7 @@ class Attempt:
         self._secured: set[str] = set()
         self._waiting: dict[str, Ringing] = {}
         self._over = False
+        self._picked_up = 0.0
         self._starting = False
         self._offer: tuple[CallerIdentity, Sequence[Format], int] | None = None
 
@@ -284,9 +288,7 @@ class Attempt:
         A branch begins or has rung long enough, or nobody came at all.
         """
         if name == "no answer":
-            self._finish()
-            self._drop(480, "No answer")
-            self._user.attempt_failed(Failure(480, 19, "No answer"))
+            self._too_late()
             return
         ringing = self._waiting.pop(name)
         ringing.timer = None
@@ -299,6 +301,20 @@ class Attempt:
         self._perhaps_give_up()
 
     # Inside.
+
+    def _too_late(self) -> None:
+        self._failures = [Failure(480, 19, "No answer")]
+        left = self._picked_up + ASKING - self._tools.core.clock.seconds() if self._asked else 0.0
+        self._finish()
+        if left > 0:
+            # Whoever has picked up is not cut off in the middle of the question.
+            self._over = False
+            self._timer = self._queue.start(left, self, "no answer")
+            for leg in list(self._legs):
+                self._silence(leg, 480, "No answer")
+            return
+        self._drop(480, "No answer")
+        self._user.attempt_failed(self._failures[0])
 
     def _begin(self, ringing: Ringing) -> None:
         bindings = self._tools.location.bindings(ringing.branch.number)
@@ -352,6 +368,7 @@ class Attempt:
                         self._failures.append(Failure(480, 19, "No answer"))
                         self._perhaps_give_up()
 
+        self._picked_up = self._tools.core.clock.seconds()
         asked = self._tools.tasks.start(ask(), "ask whether a call is taken")
         if not asked.called:
             self._asked[leg] = asked

@@ -285,7 +285,8 @@ class Switchboard:
         invite = IncomingInvite(self._core, transaction, request, number or extension.number)
         replaces = None
         if "Replaces" in request.headers:
-            replaces = Replaces.parse(request.headers.get("Replaces") or "")
+            # RFC 3891 3: only one.
+            replaces = Replaces.parse(",".join(request.headers.get_all("Replaces")))
             decision = Decision(Destination("replace"), ("it takes the place of a phone in another call",))
         else:
             decision = self._tools.router.route(RouteRequest(extension.number, number, anonymous=caller.anonymous))

@@ -249,6 +249,7 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
         joint.stop()
     call.absorb(other)
     if party is not None:
+        theirs.hang_up(16, "Transferred")
         call.found(party, None)
     elif journey is not None:
         # It still rings there: the party waits in the place of who asked.
@@ -258,7 +259,7 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
             call.rang()
         if isinstance(theirs, InboundLeg) and theirs.state is not LegState.UP:
             theirs.reject(487, 16, "Transferred")
-    theirs.hang_up(16, "Transferred")
+        theirs.hang_up(16, "Transferred")
 
 
 def _send_on(call: Call, transfer: Transfer, decision: Decision, request: RouteRequest) -> None:

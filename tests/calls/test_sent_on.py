@@ -205,4 +205,6 @@ class PickupTests(VisitCase):
         cleo = self.phone("1003")
         cleo.call("1002", headers=(("Replaces", "nothing"),))
         self.assertEqual(cleo.last("INVITE").status, 400)
+        cleo.call("1002", headers=(("Replaces", "a;to-tag=b;from-tag=c"),) * 2)
+        self.assertEqual(cleo.last("INVITE").status, 400)
         self.assertEqual(self.exchange.records, [])

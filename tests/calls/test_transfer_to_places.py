@@ -23,13 +23,15 @@ class TransferredTests(VisitCase):
         """
         place = self.serve(forever)
         anna, bert, _ = self.trio()
-        talk = Conversation(anna, bert)
+        talk = Conversation(anna, bert, headers=(("Allow", "INVITE, ACK, BYE, UPDATE"),))
         self.assertEqual(self.refer(talk, bert, "<sip:800@10.0.0.1>").status, 202)
         self.network.advance(0.1)
         self.assertEqual(self.told(bert), ["100 Trying", "200 OK"])
         self.assertGreater(self.heard_of_us(anna, 2), 30)
         self.assertEqual(len(bert.requests("BYE")), 1)
         self.assertEqual(place.visits[0].caller.number, "1001")
+        (update,) = anna.requests("UPDATE")
+        self.assertIn('"Room 800" <sip:800@', update.headers.get("P-Asserted-Identity") or "")
         talk.hang_up(anna)
         self.assertEqual(place.gone, 1)
 

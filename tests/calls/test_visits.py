@@ -232,6 +232,26 @@ class LeavingTests(VisitCase):
         self.assertEqual(bert.last("INVITE").headers.get("Retry-After"), "10")
         self.leave(anna, invite)
 
+    def test_no_port_for_another(self) -> None:
+        """
+        Without a port for the phone that is to be rung the caller hears the busy tone, or gets 503.
+        """
+        self.options = {"media": MediaSettings(port_range_start=20_000, port_range_end=20_001)}
+
+        async def work(visit: Any) -> Destination:
+            await visit.answer()
+            return Destination("extension", "1002")
+
+        self.serve(work)
+        anna, bert, _ = self.trio()
+        self.handle("1002", voicemail=False)
+        self.enter(anna)
+        self.network.advance(5)
+        self.assertEqual((len(anna.requests("BYE")), bert.requests("INVITE")), (1, []))
+        self.assertEqual(self.record["reason"], "No media port free")
+        bert.call("1003")
+        self.assertEqual(bert.last("INVITE").status, 503)
+
 
 class RingingTests(VisitCase):
     """
@@ -382,10 +402,43 @@ class RingingTests(VisitCase):
         anna, bert, _ = self.trio()
         anna.call("800")
         self.picked_up(bert)
-        self.network.advance(60)
+        self.network.advance(19)
+        self.assertEqual(self.outcome, [])
+        self.network.advance(2)
         self.assertEqual(anna.last("INVITE").status, 480)
         self.assertEqual(len(bert.requests("BYE")), 1)
         self.assertEqual([rung.text for rung in self.outcome], ["No answer"])
+
+    def test_confirmation_in_the_last_moment(self) -> None:
+        """
+        Who picks up just before the time to ring is over may still hear the question out and take the call, which no
+        other phone takes any more.
+        """
+        answer: Deferred[bool] = Deferred()
+        self.serve(lambda visit: self.ringing_two(visit, answer))
+        anna, bert, cleo = self.trio()
+        invite = anna.call("800")
+        for phone in (bert, cleo):
+            phone.reply(phone.requests("INVITE")[0], 180)
+        self.network.advance(18)
+        rung, answered = self.picked_up(bert)
+        self.network.advance(5)
+        self.assertEqual(len(cleo.requests("CANCEL")), 1)
+        self.assertNotIn(480, anna.responses("INVITE"))
+        answer.callback(True)
+        self.network.advance(0.1)
+        self.assertEqual(anna.last("INVITE").status, 200)
+        anna.acknowledge(invite, anna.last("INVITE"))
+        self.hang_up_received(bert, rung, answered)
+
+    async def ringing_two(self, visit: Any, answer: Deferred[bool]) -> None:
+        """
+        Ring 1002, which is asked, and 1003.
+        """
+        async def confirm(terminal: Any) -> bool:
+            return await answer
+
+        await visit.ring([Branch("1002", confirm=confirm), Branch("1003")], 20)
 
     def test_picked_up_elsewhere(self) -> None:
         """
