@@ -17,6 +17,7 @@ from pbx.calls.outbound import CallerIdentity, OutboundLeg
 from pbx.calls.pickup import find_ringing, pick_up
 from pbx.calls.routing import Attempt, Failure, IAttemptUser
 from pbx.calls.visit import Visit
+from pbx.directory.dialplan import MOST_DIVERSIONS, Diversion
 from pbx.media.ports import PortsExhausted
 from pbx.sip.address import NameAddr
 from pbx.sip.message import ProtocolError
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from pbx.calls.destination import Branch
     from pbx.calls.leg import Leg
     from pbx.calls.tools import CallTools
-    from pbx.directory.dialplan import Decision, Destination, Diversion, RouteRequest
+    from pbx.directory.dialplan import Decision, Destination, RouteRequest
     from pbx.registrar.binding import Binding
     from pbx.sdp.mapping import Agreed
     from pbx.sip.message import Response
@@ -328,7 +329,7 @@ class Journey:
             self._part()
             self._visit.failed(failure)
             return
-        decision = self.tools.router.after(self._target, failure, self._request) if self._target else None
+        decision = self._after(failure)
         if decision is None or decision.destination.kind == "refuse":
             status, cause, text = failure.status, failure.cause, failure.text
             if decision is not None:
@@ -344,6 +345,25 @@ class Journey:
             self.end(error.status, cause_of_status(error.status), error.reason)
 
     # Inside.
+
+    def _after(self, failure: Failure) -> Decision | None:
+        """
+        What follows when the phones of an extension have come to nothing: where one of them sends its callers on to, or
+        what the extension wants.
+        """
+        number, target = failure.moved_to, self._target
+        if not target:
+            return None
+        passed = {diversion.number for diversion in self.diversions}
+        if number and number not in (target, self._request.caller, *passed) and len(passed) < MOST_DIVERSIONS:
+            self.call.note(f"a phone of {target} sends its callers on to {number}")
+            decision = self.tools.router.route(evolve(
+                self._request, number=number, on_behalf=target,
+                diversions=(*self.diversions, Diversion(target, "always")),
+            ))
+            if decision.destination.kind != "refuse":
+                return decision
+        return self.tools.router.after(target, failure, self._request)
 
     def _goes_round(self) -> bool:
         now = self.tools.core.clock.seconds()

@@ -14,6 +14,7 @@ from zope.interface import Interface, implementer
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import ICalleeOwner, OutboundLeg
 from pbx.media.ports import PortsExhausted
+from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
 
@@ -41,6 +42,9 @@ BUSY = (486, 600, 603)
 NO_ANSWER = frozenset((18, 19, 102))
 """The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
 
+MOVED = (301, 302)
+"""The answers by which a phone sends its callers on to another number."""
+
 GLOBAL = (600, 603, 604, 606, 607)
 """The answers that speak for the person, not for one phone (RFC 3261 21.6)."""
 
@@ -62,11 +66,13 @@ class Failure:
         status: The SIP status for the caller.
         cause: The cause of ITU-T Q.850.
         text: The reason in words.
+        moved_to: The number that a phone sends its callers on to (RFC 3261 21.3), empty for none.
     """
 
     status: int
     cause: int
     text: str
+    moved_to: str = ""
 
     @property
     def disposition(self) -> Disposition:
@@ -241,9 +247,12 @@ class Attempt:
                 call_id=leg.call, party=leg.party, flow=leg.flow.name, text=text,
             )
             self._failures.append(Failure(480, 20, "Phone unreachable"))
+        elif response is not None and status in MOVED and response.contacts:
+            # Whoever forwards at the phone means all phones of the extension.
+            self._failures.insert(0, Failure(480, 31, f"Phone answered {status}", _moved_to(response)))
         else:
             self._failures.append(Failure(status, cause_of_status(status), text))
-        if status in GLOBAL:
+        if status in GLOBAL or (status in MOVED and self._failures[0].moved_to):
             # It speaks for the person, whose other phones ring in the same branch.
             for other in list(ringing.legs):
                 self._silence(other, status, text)
@@ -415,10 +424,19 @@ class Attempt:
         self._waiting.clear()
 
 
+def _moved_to(response: Response) -> str:
+    try:
+        return dialled_number(response.contacts[0].uri)
+    except ProtocolError:
+        return ""
+
+
 def best(failures: Sequence[Failure]) -> Failure:
     """
     The answer that the caller gets when all phones have refused (RFC 3261 16.7, step 6, for people).
     """
+    if failures and failures[0].moved_to:
+        return failures[0]
     for status in PREFERENCE:
         for failure in failures:
             if failure.status == status:

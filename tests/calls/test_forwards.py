@@ -121,6 +121,37 @@ class ForwardTests(ExchangeCase):
         self.talk(anna, cleo, invite)
         self.assertEqual(anna.last("INVITE").body, early.body)
 
+    def test_at_the_phone(self) -> None:
+        """
+        A phone that sends its callers on by 302 is heeded, on behalf of its extension.
+        """
+        anna, bert, cleo = self.trio()
+        invite = anna.call("1002")
+        bert.reply(bert.requests("INVITE")[0], 302, headers=(("Contact", "<sip:1003@10.0.0.1>"),))
+        self.talk(anna, cleo, invite)
+        self.assertIn("a phone of 1002 sends its callers on to 1003", self.record["route"])
+
+    def test_at_the_phone_in_a_circle(self) -> None:
+        """
+        Phones that send callers on to each other, or to themselves, end with the caller told that nobody is there.
+        """
+        anna, bert, cleo = self.trio()
+        anna.call("1002")
+        bert.reply(bert.requests("INVITE")[0], 302, headers=(("Contact", "<sip:1003@10.0.0.1>"),))
+        cleo.reply(cleo.requests("INVITE")[0], 302, headers=(("Contact", "<sip:1002@10.0.0.1>"),))
+        self.assertEqual(anna.last("INVITE").status, 480)
+        self.assertEqual(len(bert.requests("INVITE")), 1)
+
+    def test_at_the_phone_to_nowhere(self) -> None:
+        """
+        Where it sends them nowhere, the caller hears that nobody is there.
+        """
+        anna, bert, _ = self.trio()
+        for contact in ("<sip:4711@10.0.0.1>", "<sip:*78@10.0.0.1>", "<sip:10.0.0.1>"):
+            anna.call("1002")
+            bert.reply(bert.requests("INVITE")[-1], 302, headers=(("Contact", contact),))
+            self.assertEqual(anna.last("INVITE").status, 480)
+
     def test_circle(self) -> None:
         """
         Forwards in a circle end, and the caller hears how.

@@ -184,6 +184,15 @@ class Exchange:
         if status not in {200, 201}:
             raise RuntimeError(f"extension {number}: {status} {answer}")
 
+    def without_voicemail(self, *numbers: str) -> None:
+        """
+        Let callers of these extensions hear why nobody answers.
+        """
+        for number in numbers:
+            status, answer = self.api("PATCH", f"/api/extensions/{number}/handling", {"voicemail": False})
+            if status != 200:
+                raise RuntimeError(f"extension {number}: {status} {answer}")
+
     def said(self, count: int = 40) -> str:
         """
         The last lines of its output and of its log.

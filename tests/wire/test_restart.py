@@ -95,6 +95,7 @@ class RestartTests(LastingTestCase):
         invite = next(one for one in callee.received if one.method == "INVITE")
         self.assertIn(callee.contact, invite.first)
         self.assertEqual((await caller.hang_up(dialog)).status, 200)
+        self.exchange.without_voicemail("1007", "1008")
         for number in ("1007", "1008"):
             response, _ = await caller.call(number, sdp("127.0.0.1", 9002))
             self.assertEqual(response.status, 480)

@@ -122,6 +122,7 @@ class ScenarioTests(ExchangeTestCase):
             inner.append(int(request["max-forwards"] or 0))
             return 302, "Moved Temporarily", b""
 
+        self.exchange.without_voicemail("5000")
         mirror = await self.agent("5000", back)
         mirror.more = [("Contact", f"<sip:5000@{self.exchange.server}>")]
         caller = await self.agent("3000")
