@@ -47,8 +47,8 @@ class VoicemailCase(SynchronousTestCase):
         self.mailboxes = MemoryMailboxes(Path(self.mktemp()), "1001", "1002")
         self.messages = MemoryMessages(self.mailboxes)
         directory = Directory([Extension("1001", "Ann"), Extension("1002", "Bob")])
-        resource = VoicemailResource(self.mailboxes, self.messages, Mails(), directory, self.audit)
-        self.client = Client(resource.routes())
+        self.resource = VoicemailResource(self.mailboxes, self.messages, Mails(), directory, self.audit)
+        self.client = Client(self.resource.routes())
         self.ask = self.client.ask
 
     def left(self) -> Message:

@@ -1,5 +1,5 @@
 """
-Tests for :mod:`pbx.cli`, against the API with everything behind it in memory.
+Tests for :mod:`pbx.cli.command` and :mod:`pbx.cli.exchange`, against the API with everything behind it in memory.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from treq.testing import StubTreq
 from twisted.internet import reactor  # noqa: TID251 - the command itself is run over real sockets
-from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.internet.threads import deferToThread
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
-from pbx import cli
+from pbx.cli import api, tables
+from pbx.cli.api import CliError
+from pbx.cli.command import parser
+from pbx.cli.offer import read_password
 from pbx.directory.extension import Extension
 from pbx.ops.certificate import OwnCertificate
 from pbx.tasks import Tasks
@@ -35,10 +36,11 @@ from pbx.web.extensions import Extensions
 from pbx.web.server import WebServer
 from pbx.web.site import GuardBlocks
 from pbx.web.status import Status
+from tests.cli.case import CommandCase
 from tests.web.client import FakeAudit, FakeIdentity
 from tests.web.fakes import MemoryCalls, MemoryCdr, MemoryExtensions, MemoryRegistrations, MemoryStatus
 
-TOP = Path(__file__).resolve().parent.parent
+TOP = Path(__file__).resolve().parents[2]
 
 
 class Exchange:
@@ -64,37 +66,22 @@ class Exchange:
         self.app = WebApp(routes, self.identity, Tasks())
 
 
-class CommandTests(SynchronousTestCase):
+class CommandTests(CommandCase):
     """
     What each command does and shows.
     """
 
     def setUp(self) -> None:
         self.exchange = Exchange()
-
-    def type(self, line: str) -> str:
-        """
-        What a command line shows.
-        """
-        return self.successResultOf(self.typed(line, "SecurePassword123!"))
-
-    def typed(self, line: str, password: str = "") -> Deferred[str]:
-        """
-        Type a command line.
-        """
-        options = cli.parser().parse_args(line.split())
-        options.read_password = lambda: password
-        stub = StubTreq(self.exchange.app.resource())
-        running = Deferred.fromCoroutine(cli.run(options, stub))
-        stub.flush()
-        return running
+        self.app = self.exchange.app
 
     def test_extensions(self) -> None:
         """
         Extensions are added, listed as a table, and removed.
         """
         self.assertEqual(self.type("extensions list"), "There are no extensions.")
-        self.assertEqual(self.type("extensions add 1005 John --external"), "Extension 1005 (John) was added.")
+        said = self.type("extensions add 1005 John --external", "SecurePassword123!")
+        self.assertEqual(said, "Extension 1005 (John) was added.")
         self.assertEqual(self.exchange.extensions.passwords, {"1005": "SecurePassword123!"})
         self.assertTrue(self.exchange.extensions.kept["1005"].allow_external)
         self.assertEqual(
@@ -108,12 +95,12 @@ class CommandTests(SynchronousTestCase):
         """
         What the exchange refuses is said in its words, with the fields.
         """
-        failure = self.failureResultOf(self.typed("extensions add 1005 John", "short"), cli.CliError)
+        failure = self.failureResultOf(self.typed("extensions add 1005 John", "short"), CliError)
         self.assertIn("password: has 5 characters", failure.getErrorMessage())
-        failure = self.failureResultOf(self.typed("extensions remove 1/2"), cli.CliError)
+        failure = self.failureResultOf(self.typed("extensions remove 1/2"), CliError)
         self.assertIn("There is no", failure.getErrorMessage())
         self.exchange.identity.name = None
-        failure = self.failureResultOf(self.typed("status"), cli.CliError)
+        failure = self.failureResultOf(self.typed("status"), CliError)
         self.assertIn("pbx-admin", failure.getErrorMessage())
 
     def test_calls(self) -> None:
@@ -141,7 +128,7 @@ class CommandTests(SynchronousTestCase):
         said = self.type("unblock 2001:db8:1:2::/64")
         self.assertEqual(said, "2001:db8:1:2::/64 is let in again.")
         self.assertEqual(self.exchange.guard.blocks(), [])
-        failure = self.failureResultOf(self.typed("unblock 192.0.2.1"), cli.CliError)
+        failure = self.failureResultOf(self.typed("unblock 192.0.2.1"), CliError)
         self.assertIn("192.0.2.1 is not blocked", failure.getErrorMessage())
 
     def test_cdr(self) -> None:
@@ -179,7 +166,7 @@ class ShapeTests(SynchronousTestCase):
         """
         columns = [("A", "a"), ("SINCE", "since")]
         rows: list[dict[str, Any]] = [{"a": None}, {"a": True, "since": "x"}, {"a": "\x1b[2J", "since": 0}]
-        lines = cli.table(rows, columns, "").splitlines()
+        lines = tables.table(rows, columns, "").splitlines()
         self.assertEqual(lines[1].split(), ["-", "-"])
         self.assertEqual(lines[2].split(), ["yes", "x"])
         self.assertRegex(lines[3], r"^\?\[2J  (1969|1970)-\d\d-\d\d \d\d:\d\d:\d\d$")
@@ -188,7 +175,7 @@ class ShapeTests(SynchronousTestCase):
         """
         Nested values are indented.
         """
-        text = cli.tree({"calls": {"now": 2, "answered": 5}, "sockets": [["UDP", "0.0.0.0", 5060]], "none": {}})  # noqa: S104
+        text = tables.tree({"calls": {"now": 2, "answered": 5}, "sockets": [["UDP", "0.0.0.0", 5060]], "none": {}})  # noqa: S104
         self.assertEqual(text, "calls:\n  now: 2\n  answered: 5\nsockets: UDP 0.0.0.0 5060")
 
     def test_piped_password(self) -> None:
@@ -196,10 +183,10 @@ class ShapeTests(SynchronousTestCase):
         A password can be piped in; it is never an argument.
         """
         self.patch(sys, "stdin", io.StringIO("SecurePassword123!\n"))
-        self.assertEqual(cli.read_password(), "SecurePassword123!")
+        self.assertEqual(read_password(), "SecurePassword123!")
         with contextlib.redirect_stderr(io.StringIO()):
             line = ["extensions", "add", "1", "A", "--password=x"]
-            error = self.assertRaises(SystemExit, cli.parser().parse_args, line)
+            error = self.assertRaises(SystemExit, parser().parse_args, line)
         self.assertEqual(error.code, 2)
 
 
@@ -221,7 +208,7 @@ class ProgramTests(TestCase):
         """
         Run the command against the server.
         """
-        script = "import sys; from pbx.cli import main; main(sys.argv[1:])"
+        script = "import sys; from pbx.cli.command import main; main(sys.argv[1:])"
         url = f"https://localhost:{self.server.port}"
         command = [sys.executable, "-c", script, "--url", url, *arguments]
         environ = {**os.environ, "PYTHONPATH": str(TOP)}
@@ -263,5 +250,5 @@ class PolicyTests(SynchronousTestCase):
         A certificate file that cannot be read is named.
         """
         options = argparse.Namespace(insecure=False, cert=Path("/nowhere/pbx.crt"), url="https://localhost")
-        error = self.assertRaises(cli.CliError, cli.policy, options)
+        error = self.assertRaises(CliError, api.policy, options)
         self.assertIn("/nowhere/pbx.crt", str(error))

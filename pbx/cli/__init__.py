@@ -1,0 +1,8 @@
+"""
+``pbxctl``: the exchange from the command line, through its REST API and nothing else.
+
+In reading order: ``api.py``, ``tables.py`` (what people are shown), ``offer.py`` (what can be typed),
+``exchange.py`` (extensions, calls and the exchange itself), ``people.py`` (how calls are handled, who does what),
+``voicemail.py`` (with its mail), ``places.py`` (conferences, ring groups, menus), ``sounds.py`` (prompts, music),
+``command.py`` (the command itself).
+"""

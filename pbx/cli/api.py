@@ -1,0 +1,149 @@
+"""
+The REST API as the commands ask it, and which certificate they accept from it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from twisted.internet.defer import CancelledError
+from twisted.internet.error import ConnectError, DNSLookupError
+from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
+from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseNeverReceived
+from twisted.web.iweb import IPolicyForHTTPS
+from zope.interface import implementer
+
+from pbx.ops.place import place
+
+if TYPE_CHECKING:
+    import argparse
+
+    from treq.client import HTTPClient
+
+TIMEOUT = 30.0
+"""Seconds for an answer."""
+
+PATIENCE = 180.0
+"""Seconds for an answer to what takes longer: a file that is sent, or a text that is spoken."""
+
+
+class CliError(Exception):
+    """
+    What the person at the terminal is told instead of a result.
+    """
+
+
+class Api:
+    """
+    The REST API of one exchange.
+    """
+
+    def __init__(self, client: HTTPClient, url: str) -> None:
+        """
+        An API that is not asked yet.
+
+        Args:
+            client: treq's client, which knows what certificate to expect.
+            url: Where the exchange is, ``https://host:port``.
+        """
+        self._client = client
+        self._url = url.rstrip("/")
+
+    async def ask(self, method: str, path: str, body: object = None, *, timeout: float = TIMEOUT) -> Any:
+        """
+        Send a request and return the JSON of the answer.
+
+        Args:
+            method: The HTTP method.
+            path: What is asked for, with its query.
+            body: What JSON can say, bytes for a file, or ``None``.
+            timeout: Seconds for an answer.
+
+        Raises:
+            CliError: The exchange cannot be reached, or refuses.
+        """
+        more: dict[str, Any] = {"timeout": timeout}
+        if isinstance(body, bytes):
+            more |= {"data": body, "headers": {"Content-Type": ["application/octet-stream"]}}
+        elif body is not None:
+            more |= {"data": json.dumps(body).encode(), "headers": {"Content-Type": ["application/json"]}}
+        try:
+            response = await self._client.request(method, self._url + path, **more)
+            content = await response.content()
+        except (ConnectError, DNSLookupError) as error:
+            raise CliError(f"{self._url} cannot be reached: {error} Is the exchange running?")
+        except CancelledError:
+            raise CliError(f"{self._url} did not answer within {timeout:.0f} seconds.")
+        except ResponseNeverReceived as error:
+            reasons = "; ".join(failure.getErrorMessage() for failure in error.reasons)
+            raise CliError(
+                f"{self._url} gave no answer: {reasons}.\n"
+                "If it is the certificate: name it by --cert (<data>/ssl/pbx.crt), or use -k to accept any."
+            )
+        try:
+            answer = json.loads(content) if content else None
+        except ValueError:
+            raise CliError(f"{self._url} answered what is no JSON (status {response.code}).")
+        if response.code >= 400:
+            raise CliError(_problem(answer, response.code))
+        return answer
+
+
+def _problem(answer: Any, status: int) -> str:
+    """
+    A problem document (RFC 9457) in words.
+    """
+    if not isinstance(answer, dict):
+        return f"The exchange answered {status}."
+    lines = [str(answer.get("detail") or answer.get("title") or f"The exchange answered {status}.")]
+    lines += [f"  {each.get('field')}: {each.get('detail')}" for each in answer.get("errors", [])]
+    return "\n".join(lines)
+
+
+@implementer(IPolicyForHTTPS)
+class AnyCertificate:
+    """
+    TLS to whoever answers, as ``curl -k`` has it.
+    """
+
+    def creatorForNetloc(self, hostname: bytes, port: int) -> CertificateOptions:  # noqa: N802 - Twisted calls it
+        """
+        The TLS state for a connection.
+        """
+        return CertificateOptions(verify=False)
+
+
+def policy(options: argparse.Namespace) -> Any:
+    """
+    Which certificate is accepted: any, the named one, on this machine the exchange's own, else the authorities'.
+
+    Raises:
+        CliError: The file cannot be read.
+    """
+    if options.insecure:
+        return AnyCertificate()
+    path = options.cert
+    if path is None and _is_local(urlsplit(options.url).hostname or ""):
+        own = place().data / "ssl" / "pbx.crt"
+        try:
+            path = own if own.is_file() else None
+        except OSError:
+            # The data directory is its owner's; then the system's authorities are asked.
+            path = None
+    if path is None:
+        return BrowserLikePolicyForHTTPS()
+    try:
+        certificate = Certificate.loadPEM(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise CliError(f"{path}: {error}")
+    return BrowserLikePolicyForHTTPS(trustRootFromCertificates([certificate]))
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

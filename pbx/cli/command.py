@@ -1,0 +1,69 @@
+"""
+The command itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import treq
+from twisted.internet.task import react
+from twisted.web.client import Agent
+
+from pbx.cli import exchange, people, places, sounds, voicemail
+from pbx.cli.api import TIMEOUT, Api, CliError, policy
+from pbx.cli.offer import common
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from treq.client import HTTPClient
+
+
+def parser() -> argparse.ArgumentParser:
+    """
+    What can be typed.
+    """
+    whole = argparse.ArgumentParser(prog="pbxctl", description="The exchange from the command line.")
+    common(whole, is_command=False)
+    commands = whole.add_subparsers(required=True, metavar="COMMAND")
+    for subject in (exchange, people, voicemail, places, sounds):
+        subject.offer(commands)
+    return whole
+
+
+async def run(options: argparse.Namespace, client: HTTPClient) -> str:
+    """
+    Carry out what was typed.
+
+    Returns:
+        What to show.
+
+    Raises:
+        CliError: It did not work.
+    """
+    answer, text = await options.run(Api(client, options.url), options)
+    return json.dumps(answer, indent=2, ensure_ascii=False) if options.json else text
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """
+    The command itself.
+
+    Raises:
+        SystemExit: Always: 0 when it worked, 1 when not, 2 when it was mistyped.
+    """
+    options = parser().parse_args(arguments)
+
+    async def typed(reactor: Any) -> None:
+        try:
+            client = treq.client.HTTPClient(Agent(reactor, policy(options), connectTimeout=TIMEOUT))
+            sys.stdout.write(await run(options, client) + "\n")
+        except CliError as error:
+            sys.stderr.write(f"{error}\n")
+            raise SystemExit(1)
+
+    react(typed)
