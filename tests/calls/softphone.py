@@ -28,8 +28,11 @@ from pbx.transport.layer import TransportLayer
 from pbx.transport.settings import TransportSettings
 from pbx.transport.trace import NoTrace
 from tests.calls.exchange import ADDRESS, password
-from tests.calls.phone import sdp
+from tests.calls.phone import EVENTS, PCMA, PCMU, sdp
 from tests.network import Network
+
+BOTH = (PCMU, PCMA, EVENTS)
+"""What most phones have."""
 
 nonce_counts = itertools.count(1)
 
@@ -66,7 +69,7 @@ class SoftCall:
         What the phone says of its audio.
         """
         self.version += 1
-        return sdp(self.phone.address, 4000, direction=direction, version=self.version)
+        return sdp(self.phone.address, 4000, self.phone.formats, direction=direction, version=self.version)
 
     # What the person does.
 
@@ -212,6 +215,7 @@ class SoftPhone:
     Attributes:
         calls: Its calls that are not over.
         rings: What is done with a call that comes: called with it.
+        formats: What it has.
     """
 
     def __init__(self, network: Network, number: str, address: str) -> None:
@@ -232,6 +236,7 @@ class SoftPhone:
         self.flow = self.transport.udp_flow((ADDRESS, 5060))
         self.contact = contact_of(self.flow, number)
         self.rings: Any = lambda call: None
+        self.formats = BOTH
 
     def request(self, method: str, number: str) -> Request:
         """

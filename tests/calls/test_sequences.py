@@ -18,8 +18,9 @@ from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Menu, Places, RingGroup, Room
 from pbx.features.presence import Presence
 from tests.calls.case import ExchangeCase
+from tests.calls.phone import EVENTS, PCMA, PCMU
 from tests.calls.scripted import Scripted
-from tests.calls.softphone import SoftCall, SoftPhone
+from tests.calls.softphone import BOTH, SoftCall, SoftPhone
 
 NUMBERS = ("1001", "1002", "1003", "1004")
 
@@ -150,6 +151,7 @@ class SequenceTests(ExchangeCase):
         listener = lambda event: merges.append(event) if type(event).__name__ == "CallsMerged" else None  # noqa: E731
         self.exchange.switchboard.on_event(listener)
         for phone in phones:
+            phone.formats = chance.choice((BOTH, BOTH, (PCMA,), (PCMU, EVENTS)))
             phone.rings = lambda call, phone=phone: network.clock.callLater(
                 chance.uniform(0, 3), self.react, phone, call, chance.random()
             )
@@ -159,6 +161,10 @@ class SequenceTests(ExchangeCase):
             network.advance(chance.choice((0.0, 0.05, 0.5, 2.0, 5.0)))
         network.loss = network.duplication = network.jitter = 0.0
         network.advance(10)
+        if chance.random() < 0.3:
+            # As when the exchange stops.
+            for each in list(self.exchange.switchboard.calls.values()):
+                each.hang_up()
         for phone in phones:
             for call in list(phone.calls):
                 call.hang_up()
@@ -195,6 +201,8 @@ class SequenceTests(ExchangeCase):
         """
         Somebody does something.
         """
+        if chance.random() < 0.07:
+            self.operate(chance)
         phone = chance.choice(phones)
         up = [call for call in phone.calls if call.up]
         other = chance.choice([*(number for number in NUMBERS if number != phone.number), *PLACES])
@@ -214,6 +222,25 @@ class SequenceTests(ExchangeCase):
             one, two = chance.sample(up, 2)
             phone.tasks.start(one.refer(other, two), "transfer")
 
+    def operate(self, chance: random.Random) -> None:
+        """
+        The operator, or a program, does something with calls.
+        """
+        switchboard = self.exchange.switchboard
+        calls = list(switchboard.calls)
+        if not calls:
+            return
+        call, what = chance.choice(calls), chance.random()
+        parties = [leg.party for leg in switchboard.calls[call].legs]
+        if what < 0.2:
+            switchboard.hang_up(call)
+        elif what < 0.5:
+            switchboard.transfer(call, chance.choice(parties), chance.choice((*NUMBERS, *PLACES)))
+        elif what < 0.7:
+            switchboard.transfer_to_voicemail(call, chance.choice(parties), "1002")
+        else:
+            switchboard.join(call, chance.choice(calls), chance.choice(parties))
+
     def call(self, phones: list[SoftPhone], phone: SoftPhone, other: str, chance: random.Random) -> None:
         """
         Somebody dials, or picks up what rings elsewhere.
@@ -221,7 +248,8 @@ class SequenceTests(ExchangeCase):
         how = chance.random()
         rings = [call for each in phones for call in each.calls if call.incoming is not None and not call.up]
         if how < 0.7 or not rings:
-            phone.call(other, (("Privacy", "id"),) if how < 0.1 else ())
+            headers = (("Privacy", "id"),) if how < 0.1 else (("Require", "100rel"),) if how < 0.2 else ()
+            phone.call(other, headers)
         elif how < 0.85:
             phone.call(chance.choice(("*8", "**1001", "**1002", "**1003", "**1004")))
         else:
