@@ -90,7 +90,7 @@ class FakeTerminal:
         """
         Be recorded.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - a test
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.speech)  # noqa: ASYNC240 - a test
         self.recorded.append(path)
         key = self.keys.pop(0) if self.keys and self.keys[0] in stop else ""
