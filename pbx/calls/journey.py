@@ -4,7 +4,7 @@ The way of one party to whoever it wants to speak to: phones that ring, places i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from attrs import evolve, frozen
 from twisted.logger import Logger
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 RINGBACK = "tone:ringback"
 """What somebody hears who is up already while a phone rings for it."""
+
+MUSIC = "default"
+"""What it hears while a phone is looked for to which it was transferred: the usual music."""
 
 MOST_PLACES = 100
 """Places that one party is sent on from: menus that name each other must not keep one for ever that presses nothing."""
@@ -134,8 +137,7 @@ class Journey:
         self._sound = manner.sound
         self._further = manner.further
         self._patience = manner.patience
-        self._sounding = False
-        self._music: Any = None
+        self._sounding = ""
         self.headers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -219,7 +221,7 @@ class Journey:
         End it: the party has gone, or the call was ended from outside.
         """
         self._ended = True
-        self._stop_music()
+        self._hush()
         self._leave()
         if self._attempt is not None:
             self._attempt.cancel(status, text)
@@ -234,7 +236,7 @@ class Journey:
             self._ended = True
             by_place = by_place or self._visit is not None
             try:
-                self._stop_music()
+                self._hush()
                 self._leave()
                 self._part()
             finally:
@@ -251,10 +253,10 @@ class Journey:
         """
         Go on for another party, in another call: who transfers while a phone still rings.
         """
-        self._stop_music()
+        self._hush()
         self._part()
         self.leg, self.call, self.caller = leg, call, caller
-        self._sounding, self._sound = False, "ringback"
+        self._sound = "ringback"
         if self.ringing:
             self._alert()
 
@@ -313,7 +315,7 @@ class Journey:
         if joint is not None and joint.far is not leg:
             joint.stop()
             joint = None
-        self._stop_music()
+        self._hush()
         self.leg.quiet()
         self.call.found(leg, joint)
         if visit is not None:
@@ -391,10 +393,8 @@ class Journey:
         self.headers = (("P-Asserted-Identity", str(identity)),)
         branches, timeout = self.tools.router.branches(extension, self.caller)
         timeout, self._patience = self._patience or timeout, None
-        if self.leg.state is LegState.UP and self._sound != "ringback" and self._music is None:
-            self.leg.quiet()
-            if self.tools.music is not None and self.leg.audio is not None:
-                self._music = self.tools.music.play(self.leg.audio.session)
+        if self.leg.state is LegState.UP and self._sound != "ringback" and not self._sounding:
+            self._play(MUSIC)
         self._try(branches, timeout)
 
     def _try(self, branches: Sequence[Branch], timeout: float) -> None:
@@ -411,7 +411,6 @@ class Journey:
             self.end(404, 1, f"No {destination.kind}")
             return
         self._open()
-        self._stop_music()
         self._hush()
         self._visit = Visit(self, destination, place)
         self._visit.begin()
@@ -422,7 +421,6 @@ class Journey:
             self.end(404, 1, "Nothing to pick up")
             return
         self._open()
-        self._stop_music()
         self._hush()
         self.leg.quiet()
         pick_up(picked, self.call, self.leg)
@@ -472,20 +470,18 @@ class Journey:
             self._joint = None
 
     def _alert(self) -> None:
-        if not self._sounding and self._sound != "music":
-            self._sounding = True
-            self._stop_music()
-            self.leg.terminal(self.tools).hold_music(RINGBACK)
+        self._play(RINGBACK if self._sound != "music" else MUSIC)
 
-    def _stop_music(self) -> None:
-        if self._music is not None:
-            self._music.stop()
-            self._music = None
+    def _play(self, sound: str) -> None:
+        if self._sounding != sound:
+            self._sounding = sound
+            self.leg.terminal(self.tools).hold_music(sound)
 
     def _hush(self) -> None:
         if self._sounding:
-            self._sounding = False
-            self.leg.terminal(self.tools).quiet()
+            self._sounding = ""
+            if self.leg.has_terminal:
+                self.leg.terminal(self.tools).quiet()
 
     def _leave(self) -> None:
         if self._visit is not None:

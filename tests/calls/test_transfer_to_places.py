@@ -179,6 +179,29 @@ class TransferredTests(VisitCase):
         self.assertGreaterEqual(self.heard(anna, talk.answer.body, cleo), 4)
         self.hang_up_received(cleo, rung, answered)
 
+    def test_is_not_left_in_silence(self) -> None:
+        """
+        Who is sent on hears something from the beginning, a tone once it rings, and both again after a forward.
+        """
+        anna, bert, cleo = self.trio()
+        dora = self.phone("1004")
+        self.handle("1003", forward_busy="1004", voicemail=False)
+        talk = Conversation(anna, bert)
+        self.refer(talk, bert, "<sip:1003@10.0.0.1>")
+        self.assertGreater(self.heard_of_us(anna, 1), 45)
+        cleo.reply(cleo.requests("INVITE")[-1], 180)
+        self.network.advance(0.1)
+        anna.media.clear()
+        self.assertGreater(self.heard_of_us(anna, 4), 190)
+        loud = [packet for packet in anna.media if len(set(packet[12:])) > 3]
+        self.assertTrue(50 < len(loud) < 150, len(loud))
+        cleo.reply(cleo.requests("INVITE")[-1], 486)
+        self.assertGreater(self.heard_of_us(anna, 1), 45)
+        dora.reply(dora.requests("INVITE")[-1], 180)
+        self.assertGreater(self.heard_of_us(anna, 1), 45)
+        talk.hang_up(anna)
+        self.assertEqual(self.heard_of_us(anna, 1), 0)
+
     def test_recall_rings_for_its_own_time(self) -> None:
         """
         Who is called back rings for as long as the operator has set, whatever it wants otherwise.
