@@ -66,6 +66,15 @@ class ScenarioTests(ExchangeTestCase):
         self.assertEqual(record["disposition"], "answered")
         await self.nothing_left()
 
+    async def test_reliable_provisional_responses(self) -> None:
+        """
+        Both sides insist on PRACK: each gets it for a 183 with sound and for a 180.
+        """
+        await self._call("call_reliably", await self._callee("4005", "answer_reliably"))
+        (record,) = await self.new_records()
+        self.assertEqual((record["disposition"], record["hangup_by"]), ("answered", "caller"))
+        await self.nothing_left()
+
     async def test_hold(self) -> None:
         """
         The caller holds and resumes; the callee sees nothing of it.
