@@ -3,7 +3,7 @@ PostgreSQL, and everything the exchange keeps in it: the only package that knows
 
 In reading order: ``embedded`` (the bundled server and its supervision), ``account`` (as whom it runs), ``program``
 (one run of it), ``leftovers`` (what a server that died left behind), ``dsn`` (the connection string), ``failures``
-(how a statement can fail), ``database`` (connections, loss and recovery, notifications), ``migrate`` and
+(how a statement can fail), ``descriptor`` and ``database`` (connections, loss and recovery, notifications), ``migrate`` and
 ``migrations/`` (the tables), ``system`` (single values: the digest realm), ``passwords`` (hashes of what a person
 typed), ``worker`` (changes gathered into batches), ``jsonb`` (JSON that PostgreSQL takes), ``values`` (frozen values
 as JSON and back), ``mirror`` (a table kept in memory), ``extensions``, ``handling`` (of

@@ -21,6 +21,7 @@ from twisted.logger import Logger
 from twisted.python.failure import Failure
 from txpostgres.txpostgres import Connection, Cursor
 
+from pbx.store.descriptor import OwnDescriptor
 from pbx.store.dsn import looked_up, names_to_look_up, parameters_of
 from pbx.store.failures import DatabaseDown, DatabaseError, DatabaseTimeout, Duplicate, Rejected, translated
 from pbx.tasks import Tasks
@@ -49,16 +50,53 @@ STOP_SECONDS = 2.0
 """How long statements under way may take when the program stops."""
 
 
+class _Cursor(Cursor):
+    """
+    A cursor that is watched by its connection's own descriptor.
+    """
+
+    _connection: _Connection
+
+    def fileno(self) -> int:
+        """
+        The connection's.
+        """
+        return self._connection.fileno()
+
+
 class _Connection(Connection):
     """
     A txpostgres connection that reports its death once instead of logging a traceback.
     """
 
+    cursorFactory = _Cursor  # noqa: N815 - the name is txpostgres'
+
     def __init__(self, reactor: Any, cooperator: Cooperator, died: Callable[[_Connection], None]) -> None:
         super().__init__(reactor, cooperator)
         self._died = died
+        self._descriptor = OwnDescriptor()
         self.made = False
         self.dead = False
+
+    def fileno(self) -> int:
+        """
+        What the reactor watches: ours, which libpq can't close under it.
+        """
+        pollable = self.pollable()
+        try:
+            theirs = -1 if pollable is None or pollable.closed else pollable.fileno()
+        except psycopg2.Error:
+            theirs = -1
+        return self._descriptor.of(theirs)
+
+    def close(self) -> None:
+        """
+        Close the connection, once the reactor has forgotten it.
+        """
+        try:
+            Connection.close(self)
+        finally:
+            self._descriptor.close()
 
     def doRead(self) -> None:
         """
