@@ -248,6 +248,8 @@ class Journey:
         """
         if self._visit is not None:
             self._visit.described()
+        if self._joint is None and any(leg.state is LegState.RINGING for leg in self.ringing):
+            self._alert()
 
     def carry(self, leg: Leg, call: Call, caller: CallerIdentity) -> None:
         """

@@ -179,6 +179,28 @@ class LeavingTests(VisitCase):
         self.network.advance(5)
         self.assertEqual(len(anna.requests("BYE")), 1)
 
+    def test_late_offer_and_acknowledged_provisionals(self) -> None:
+        """
+        A caller that lets us offer in a reliable 180 hears a tone from when it has answered that; a place answers it.
+        """
+        self.serve(forever)
+        anna, bert, _ = self.trio()
+        invite = anna.call("1002", body=b"", headers=(("Require", "100rel"),))
+        bert.reply(bert.requests("INVITE")[0], 180)
+        ringing = anna.last("INVITE")
+        self.assertEqual((ringing.status, bool(ringing.body)), (180, True))
+        rack = ("RAck", f"{ringing.headers.get('RSeq')} {invite.cseq.number} INVITE")
+        anna.send(anna.within("PRACK", invite, ringing, cseq=invite.cseq.number + 1, headers=(rack,), body=anna.sdp()))
+        self.assertGreater(self.heard_of_us(anna, 1), 45)
+        anna.cancel(invite)
+        anna.acknowledge_refusal(invite, anna.last("INVITE"))
+        self.assertEqual(self.heard_of_us(anna, 1), 0)
+        invite = anna.call("800", body=b"", headers=(("Require", "100rel"),))
+        self.assertEqual(anna.last("INVITE").status, 200)
+        anna.acknowledge(invite, anna.last("INVITE"), anna.sdp())
+        self.assertGreater(self.heard_of_us(anna, 3), 10)
+        self.leave(anna, invite)
+
     def test_no_codec(self) -> None:
         """
         A caller with no codec of ours is refused with 488.
