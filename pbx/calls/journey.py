@@ -259,6 +259,11 @@ class Journey:
         self._part()
         self.leg, self.call, self.caller = leg, call, caller
         self._sound = "ringback"
+        # The permission is still that of who began it.
+        self._request = evolve(
+            self._request, caller=leg.party, anonymous=leg.anonymous,
+            on_behalf=self._request.on_behalf or self._request.caller,
+        )
         if self.ringing:
             self._alert()
 

@@ -13,6 +13,7 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from pbx.calls.destination import Branch
+from pbx.calls.events import CallsMerged
 from pbx.directory.dialplan import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Menu, Places, RingGroup, Room
@@ -27,6 +28,7 @@ NUMBERS = ("1001", "1002", "1003", "1004")
 PLACES = ("500", "600", "800")
 
 SEQUENCES = 100
+STOPS = 20
 
 HANDLINGS = (
     Handling(),
@@ -100,12 +102,21 @@ class SequenceTests(ExchangeCase):
         The places, and those who pick up for each other.
         """
         super().setUp()
+        self.merges = 0
+        self.exchange.stop()
+        self.network.advance(0.1)
+        self.begin()
+
+    def begin(self) -> None:
+        """
+        Start an exchange with places.
+        """
         kinds = {"conference": room, "menu": menu, "ring_group": group, "voicemail": mailbox}
-        self.features(
-            places={kind: Scripted(work) for kind, work in kinds.items()},  # type: ignore[arg-type]  # None is one
-            numbers=Places([Menu("500", "Menu"), RingGroup("600", "Group"), Room("800", "Room")]),
-            star_codes={"**": "pickup", "*8": "pickup_group"}, confirm=lambda caller, number: confirm,
-        )
+        self.start(features={
+            "places": {kind: Scripted(work) for kind, work in kinds.items()},  # type: ignore[arg-type]  # None is one
+            "numbers": Places([Menu("500", "Menu"), RingGroup("600", "Group"), Room("800", "Room")]),
+            "star_codes": {"**": "pickup", "*8": "pickup_group"}, "confirm": lambda caller, number: confirm,
+        })
 
     def handle(self, chance: random.Random) -> None:
         """
@@ -127,34 +138,76 @@ class SequenceTests(ExchangeCase):
         self.idle = len(self.network.clock.getDelayedCalls())
         self.presence = Presence(self.exchange.directory, self.exchange.location, self.exchange.wall)
         self.exchange.switchboard.on_event(self.presence.event)
-        merged = 0
+        self.exchange.switchboard.on_event(self.count_merges)
         for seed in range(SEQUENCES):
             with self.subTest(seed=seed):
-                merged += self.sequence(phones, random.Random(seed))  # noqa: S311  # chance, no secret
+                self.sequence(phones, random.Random(seed))  # noqa: S311  # chance, no secret
         # Else nothing of what is meant to be tried was tried.
-        self.assertGreater(merged, SEQUENCES // 4)
+        self.assertGreater(self.merges, SEQUENCES // 4)
         for phone in phones:
             for stopped in phone.stop():
                 stopped.addErrback(lambda failure: failure.raiseException())
         self.network.advance(1)
 
-    def sequence(self, phones: list[SoftPhone], chance: random.Random) -> int:
+    def test_stopping_in_the_middle(self) -> None:
         """
-        One sequence; how many calls became part of another.
+        The exchange can be stopped at any time: it hangs up, keeps no call, port or timer, and loses no record.
+        """
+        for seed in range(STOPS):
+            with self.subTest(seed=seed):
+                chance = random.Random(seed)  # noqa: S311
+                phones = [SoftPhone(self.network, number, f"10.7.{seed}.{n + 1}") for n, number in enumerate(NUMBERS)]
+                self.register(phones)
+                self.handle(chance)
+                self.merges = 0
+                self.exchange.switchboard.on_event(self.count_merges)
+                self.let_ring(phones, chance)
+                for _ in range(15):
+                    self.act(phones, chance)
+                    self.network.advance(chance.choice((0.0, 0.05, 0.5, 2.0)))
+                exchange = self.exchange
+                exchange.stop()
+                self.assertEqual({name: n for name, n in exchange.left().items() if n}, {})
+                self.assertEqual(exchange.engine.pool.in_use, 0)
+                self.assertEqual(len(exchange.records) + self.merges, exchange.switchboard.began)
+                for phone in phones:
+                    for call in list(phone.calls):
+                        call.hang_up()
+                self.network.advance(75)
+                for phone in phones:
+                    phone.stop()
+                self.network.advance(1)
+                self.flushLoggedErrors(RuntimeError)
+                self.assertEqual(self.network.clock.getDelayedCalls(), [])
+                self.begin()
+
+    def count_merges(self, event: Any) -> None:
+        """
+        Count the calls that became part of another.
+        """
+        self.merges += isinstance(event, CallsMerged)
+
+    def let_ring(self, phones: list[SoftPhone], chance: random.Random) -> None:
+        """
+        Have somebody near each phone.
+        """
+        for phone in phones:
+            phone.formats = chance.choice((BOTH, BOTH, (PCMA,), (PCMU, EVENTS)))
+            phone.rings = lambda call, phone=phone: self.network.clock.callLater(
+                chance.uniform(0, 3), self.react, phone, call, chance.random()
+            )
+
+    def sequence(self, phones: list[SoftPhone], chance: random.Random) -> None:
+        """
+        One sequence.
         """
         network, records = self.network, self.exchange.records
         self.register(phones)
         self.handle(chance)
         records.clear()
         begun = self.exchange.switchboard.began
-        merges: list[Any] = []
-        listener = lambda event: merges.append(event) if type(event).__name__ == "CallsMerged" else None  # noqa: E731
-        self.exchange.switchboard.on_event(listener)
-        for phone in phones:
-            phone.formats = chance.choice((BOTH, BOTH, (PCMA,), (PCMU, EVENTS)))
-            phone.rings = lambda call, phone=phone: network.clock.callLater(
-                chance.uniform(0, 3), self.react, phone, call, chance.random()
-            )
+        before = self.merges
+        self.let_ring(phones, chance)
         network.loss, network.duplication, network.jitter = 0.05, 0.05, 0.05
         for _ in range(20):
             self.act(phones, chance)
@@ -170,15 +223,13 @@ class SequenceTests(ExchangeCase):
                 call.hang_up()
         network.advance(75)
         self.flushLoggedErrors(RuntimeError)
-        self.exchange.switchboard._listeners.remove(listener)
         self.assertEqual([phone.calls for phone in phones], [[]] * 4)
         self.assert_nothing_left()
         self.assertEqual([line for number in NUMBERS for line in self.presence._lines.get(number, ())], [])
         self.assertEqual(self.presence._calls, {})
-        self.assertEqual(len(records) + len(merges), self.exchange.switchboard.began - begun)
+        self.assertEqual(len(records) + self.merges - before, self.exchange.switchboard.began - begun)
         for record in records:
             self.assert_adds_up(record)
-        return len(merges)
 
     def register(self, phones: list[SoftPhone]) -> None:
         """
