@@ -20,7 +20,7 @@ class ScenarioTests(ExchangeTestCase):
     """
 
     timeout = 60
-    extensions = ("3000", "4000", "4001", "4002", "4003", "4004", "4005", "5000")
+    extensions = ("3000", "4000", "4001", "4002", "4003", "4004", "4005", "4006", "5000")
     settings: ClassVar = {"media": {"silence_timeout": 2}}
 
     def _rows(self, user: str, callee: str = "-") -> list[tuple[str, str, str]]:
@@ -70,7 +70,7 @@ class ScenarioTests(ExchangeTestCase):
         """
         Both sides insist on PRACK: each gets it for a 183 with sound and for a 180.
         """
-        await self._call("call_reliably", await self._callee("4005", "answer_reliably"))
+        await self._call("call_reliably", await self._callee("4006", "answer_reliably"))
         (record,) = await self.new_records()
         self.assertEqual((record["disposition"], record["hangup_by"]), ("answered", "caller"))
         await self.nothing_left()
