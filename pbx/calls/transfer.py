@@ -230,7 +230,7 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
 
     Args:
         tools: What the calls are built with.
-        call: One call; it goes on.
+        call: One call.
         leg: The extension's leg in it.
         other: The other call.
         theirs: The extension's leg in that.
@@ -242,16 +242,24 @@ def attended(tools: CallTools, call: Call, leg: Leg, other: Call, theirs: Leg, r
     across = call.across(leg)
     if across is None:
         raise ValueError("there is nobody to be sent elsewhere")
-    call.note(f"{leg.party} transferred {across.party} to its other call, with {other.number}")
-    party, journey, joint = other.across(theirs), other.journey, other.joint
-    call.separate(Transfer(tools, call, leg, across, refer))
-    if joint is not None:
-        joint.stop()
-    call.absorb(other)
+    said = f"{leg.party} transferred {across.party} to its other call, with {other.number}"
+    party, journey = other.across(theirs), other.journey
     if party is not None:
+        # One record has both, that of the call which began first.
+        turned = other.began < call.began
+        elder, near, younger, far = (other, party, call, across) if turned else (call, across, other, party)
+        elder.note(said)
+        elder.separate(Transfer(tools, elder, leg, near, refer))
+        if younger.joint is not None:
+            younger.joint.stop()
+        elder.absorb(younger)
         theirs.hang_up(16, "Transferred")
-        call.found(party, None)
-    elif journey is not None:
+        elder.found(far, None)
+        return
+    call.note(said)
+    call.separate(Transfer(tools, call, leg, across, refer))
+    call.absorb(other)
+    if journey is not None:
         # It still rings there: the party waits in the place of who asked.
         call.journey = journey
         journey.carry(across, call, call.identity(across))

@@ -81,6 +81,7 @@ class AnonymousTests(TransferCase):
         presence = Presence(self.exchange.directory, self.exchange.location, self.exchange.wall)
         self.exchange.switchboard.on_event(presence.event)
         talk = Conversation(anna, bert, headers=ANONYMOUS)
+        self.network.advance(5)
         second = Conversation(bert, cleo)
         if turned:
             value = replaces(talk.rung.call_id, talk.rung.from_tag or "", "callee")
@@ -95,7 +96,12 @@ class AnonymousTests(TransferCase):
         self.assertTrue(line.peer.anonymous)
         self.hang_up_received(cleo, second.rung, second.answered, cseq=9)
         self.network.advance(1)
-        self.assertEqual(self.record["legs"][0]["party"], "1002" if turned else "1001")
+        record = self.record
+        # It is the record of the first call, whichever of the two the REFER came in.
+        self.assertEqual([leg["party"] for leg in record["legs"]], ["1001", "1002", "1002", "1003"])
+        self.assertEqual((record["caller"], record["callee"]), ("1001", "1002"))
+        self.assertEqual(min(leg["started"] for leg in record["legs"]), record["started"])
+        self.assertTrue(all(leg["ended"] for leg in record["legs"]))
 
     def test_attended_transfer(self) -> None:
         """

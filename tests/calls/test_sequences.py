@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 
 from pbx.calls.destination import Branch
 from pbx.calls.events import CallsMerged
+from pbx.calls.leg import LegState
 from pbx.directory.dialplan import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Menu, Places, RingGroup, Room
@@ -212,6 +213,7 @@ class SequenceTests(ExchangeCase):
         for _ in range(20):
             self.act(phones, chance)
             network.advance(chance.choice((0.0, 0.05, 0.5, 2.0, 5.0)))
+            self.assert_consistent()
         network.loss = network.duplication = network.jitter = 0.0
         network.advance(10)
         if chance.random() < 0.3:
@@ -309,6 +311,23 @@ class SequenceTests(ExchangeCase):
             value = f"{rung.request.call_id};to-tag={rung.tag};from-tag={rung.request.from_tag};early-only"
             phone.call(phone.number, (("Replaces", value),))
 
+    def assert_consistent(self) -> None:
+        """
+        Each port belongs to a leg of a call, no leg has ended or is in two, and who talks hears nothing else.
+        """
+        calls = list(self.exchange.switchboard.calls.values())
+        legs = [leg for call in calls for leg in call.legs]
+        self.assertEqual(len(legs), len(set(legs)))
+        self.assertEqual([leg for leg in legs if leg.state is LegState.ENDED], [])
+        self.assertEqual(self.exchange.engine.sessions, len([leg for leg in legs if leg.audio is not None]))
+        for call in calls:
+            self.assertEqual({leg.call for leg in call.legs}, {call.id})
+            self.assertEqual(len({leg.number for leg in call.legs}), len(call.legs))
+            if call.joint is not None:
+                self.assertEqual((call.near, call.far), (call.joint.near, call.joint.far))
+                self.assertFalse(call.near.has_terminal or call.far.has_terminal)
+                self.assertIsNone(call.journey)
+
     def assert_adds_up(self, record: dict[str, Any]) -> None:
         """
         The times of a record and its legs.
@@ -324,6 +343,7 @@ class SequenceTests(ExchangeCase):
         else:
             self.assertEqual(record["billable"], 0)
         self.assertEqual(record["legs"][0]["party"], record["caller"])
+        self.assertEqual(record["legs"][0]["started"], record["started"])
         for leg in record["legs"]:
             self.assertIsNotNone(leg["ended"], record)
             self.assertLessEqual(at(leg["started"]), at(leg["ended"]))
