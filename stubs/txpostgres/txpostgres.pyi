@@ -1,4 +1,4 @@
-# ruff: noqa: N802, N818 - the names are txpostgres'
+# ruff: noqa: N802, N815, N818 - the names are txpostgres'
 """
 The part of txpostgres 1.7 that is used; ``runInteraction`` wants a Deferred: an ``async def`` given to it is caught.
 """
