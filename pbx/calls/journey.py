@@ -363,12 +363,13 @@ class Journey:
         number, target = failure.moved_to, self._target
         if not target:
             return None
-        passed = {diversion.number for diversion in self.diversions}
-        if number and number not in (target, self._request.caller, *passed) and len(passed) < MOST_DIVERSIONS:
-            self.call.note(f"a phone of {target} sends its callers on to {number}")
+        # Another extension than the one that was called may ring for it.
+        by = failure.moved_by or target
+        passed = {by, target, *(diversion.number for diversion in self.diversions)}
+        if number and number not in (self._request.caller, *passed) and len(self.diversions) < MOST_DIVERSIONS:
+            self.call.note(f"a phone of {by} sends its callers on to {number}")
             decision = self.tools.router.route(evolve(
-                self._request, number=number, on_behalf=target,
-                diversions=(*self.diversions, Diversion(target, "always")),
+                self._request, number=number, on_behalf=by, diversions=(*self.diversions, Diversion(by, "always")),
             ))
             if decision.destination.kind != "refuse":
                 return decision

@@ -67,12 +67,14 @@ class Failure:
         cause: The cause of ITU-T Q.850.
         text: The reason in words.
         moved_to: The number that a phone sends its callers on to (RFC 3261 21.3), empty for none.
+        moved_by: The extension whose phone that is.
     """
 
     status: int
     cause: int
     text: str
     moved_to: str = ""
+    moved_by: str = ""
 
     @property
     def disposition(self) -> Disposition:
@@ -249,7 +251,7 @@ class Attempt:
             self._failures.append(Failure(480, 20, "Phone unreachable"))
         elif response is not None and status in MOVED and response.contacts:
             # Whoever forwards at the phone means all phones of the extension.
-            self._failures.insert(0, Failure(480, 31, f"Phone answered {status}", _moved_to(response)))
+            self._failures.insert(0, Failure(480, 31, f"Phone answered {status}", _moved_to(response), leg.party))
         else:
             self._failures.append(Failure(status, cause_of_status(status), text))
         if status in GLOBAL or (status in MOVED and self._failures[0].moved_to):

@@ -101,6 +101,23 @@ class ForwardTests(ExchangeCase):
         invite = anna.call("1002")
         self.talk(anna, cleo, invite)
 
+    def test_by_a_phone_that_rings_along(self) -> None:
+        """
+        A phone of an extension that rings for another forwards on behalf of its own.
+        """
+        anna, bert, cleo = self.trio()
+        dora = self.phone("1004")
+        dora.listen_for_media()
+        self.handle("1002", simultaneous=("1003",), voicemail=False)
+        invite = anna.call("1002")
+        cleo.reply(cleo.requests("INVITE")[0], 302, headers=(("Contact", "<sip:1004@elsewhere.example>"),))
+        bert.reply(bert.requests("INVITE")[0], 486)
+        (call,) = self.exchange.switchboard.calls.values()
+        assert call.journey is not None
+        self.assertEqual([step.number for step in call.journey.diversions], ["1003"])
+        self.talk(anna, dora, invite)
+        self.assertIn("a phone of 1003 sends its callers on to 1004", self.record["route"])
+
     def test_forward_after_early_media(self) -> None:
         """
         The caller that has heard something of 1002 hears 1003 under the same description.
