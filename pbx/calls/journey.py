@@ -190,7 +190,9 @@ class Journey:
         """
         destination = decision.destination
         self.diversions = decision.diversions
-        self._request = evolve(self._request, diversions=decision.diversions, on_behalf=decision.on_behalf)
+        request = self._request
+        if (decision.diversions, decision.on_behalf) != (request.diversions, request.on_behalf):
+            self._request = evolve(request, diversions=decision.diversions, on_behalf=decision.on_behalf)
         self._target = ""
         if destination.kind == "refuse":
             self.end(destination.status, destination.cause, destination.text)

@@ -151,7 +151,8 @@ class OutboundLeg(Leg):
         name, kept = "" if caller.anonymous else caller.name, [*formats]
         while True:
             offer = self._audio().offer(kept, profile=profile)
-            request = self._request(core, evolve(caller, name=name), contact, max_forwards, offer)
+            shown = caller if name == caller.name else evolve(caller, name=name)
+            request = self._request(core, shown, contact, max_forwards, offer)
             excess = len(request.to_bytes()) - MOST_BYTES
             if excess <= 0 or self.flow.reliable:
                 break
