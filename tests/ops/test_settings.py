@@ -55,7 +55,7 @@ class SampleTests(SettingsCase):
         text = SAMPLE.read_text(encoding="utf-8")
         sample, empty = self.load(text), self.load("")
         for name in (
-            "server", "api", "database", "logging", "voicemail", "star_codes", "sip_trunks", "security", "media",
+            "server", "api", "database", "logging", "voicemail", "star_codes", "sip_trunks", "security", "media", "blf",
         ):
             self.assertEqual(getattr(sample, name), getattr(empty, name), name)
         self.assertEqual((sample.registration, sample.manhole), (empty.registration, empty.manhole))
