@@ -181,4 +181,6 @@ class ListeningTestCase(ExchangeTestCase):
         handset.start()
         self.addCleanup(handset.stop)
         self.assertEqual((await handset.register()).status, 200)
+        # It is not to ring in the next test.
+        self.addCleanup(handset.register, 0)
         return handset

@@ -72,6 +72,48 @@ class TransferTests(ListeningTestCase):
         await self.new_records()
         await self.nothing_left()
 
+    async def test_called_back(self) -> None:
+        """
+        1006 sends 1005 to 1007 and hangs up at once; 1007 refuses. 1006 is called back, and talks to 1005 again.
+        """
+        status, answer = await self.api("PATCH", "/api/extensions/1007/handling", {"voicemail": False})
+        self.assertEqual(status, 200, answer)
+        caller, transferor = await self.phone("1005"), await self.handset("1006")
+        target = await self.phone("1007", answer="manual")
+        await caller.dial("1006")
+        await caller.event("CALL_ESTABLISHED")
+        (dialog,) = transferor.dialogs.values()
+        refer = (("Refer-To", f"<sip:1007@{self.exchange.server}>"),)
+        self.assertEqual((await transferor.within(dialog, "REFER", headers=refer)).status, 202)
+        self.assertEqual((await transferor.hang_up(dialog)).status, 200)
+        await target.event("CALL_INCOMING")
+        await target.hang_up()
+        await target.event("CALL_CLOSED")
+        await self.assert_talking(caller, transferor, shipped("music/default"))
+        self.assertEqual(len(transferor.came("INVITE")), 2)
+        await caller.hang_up()
+        (record,) = await self.new_records()
+        self.assertEqual([leg["party"] for leg in record["legs"]], ["1005", "1006", "1007", "1006"])
+        await self.nothing_left()
+
+    async def test_other_codec(self) -> None:
+        """
+        1005 knows nothing but PCMU, and 1007, to which it is sent, nothing but PCMA: they hear each other all the same.
+        """
+        caller, transferor = await self.phone("1005", codecs="PCMU/8000/1"), await self.phone("1006")
+        target = await self.phone("1007", codecs="PCMA/8000/1")
+        await self.connect(caller, transferor)
+        await transferor.command("transfer", f"sip:1007@{self.exchange.server}")
+        await target.event("CALL_ESTABLISHED")
+        await self.assert_talking(caller, target, transferor.said)
+        _, live = await self.api("GET", "/api/calls")
+        self.assertEqual([call["media_path"] for call in live["calls"]], ["transcode"])
+        await target.hang_up()
+        await caller.event("CALL_CLOSED")
+        (record,) = await self.new_records()
+        self.assertEqual([leg["codec"] for leg in record["legs"]], ["PCMU", "PCMU", "PCMA"])
+        await self.nothing_left()
+
     async def test_attended(self) -> None:
         """
         SIPp calls 1005, holds it, calls 1007 and joins the two: they hear each other; one record has all four legs.
