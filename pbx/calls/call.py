@@ -15,7 +15,7 @@ from pbx.calls.busy_tone import BusyTone
 from pbx.calls.events import CallAnswered, CallEnded, CallsMerged, StepNoted
 from pbx.calls.inbound import ICallerOwner, InboundLeg
 from pbx.calls.joint import Joint
-from pbx.calls.journey import ITraveller, Journey, Manner
+from pbx.calls.journey import ITraveller, Journey
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import CallerIdentity, ICalleeOwner
 from pbx.calls.routing import Failure
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.events import Disposition, Party
     from pbx.calls.leg import Leg
+    from pbx.calls.meanwhile import Manner
     from pbx.calls.outbound import OutboundLeg
     from pbx.calls.tools import CallTools
     from pbx.dialog.incoming import IncomingInvite

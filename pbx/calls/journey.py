@@ -4,15 +4,16 @@ The way of one party to whoever it wants to speak to: phones that ring, places i
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.calls.inbound import InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.leg import LegState
+from pbx.calls.meanwhile import Manner, Meanwhile
 from pbx.calls.outbound import CallerIdentity, OutboundLeg
 from pbx.calls.pickup import find_ringing, pick_up
 from pbx.calls.routing import Attempt, Failure, IAttemptUser
@@ -36,37 +37,11 @@ if TYPE_CHECKING:
     from pbx.sdp.mapping import Agreed
     from pbx.sip.message import Response
 
-RINGBACK = "tone:ringback"
-"""What somebody hears who is up already while a phone rings for it."""
-
-MUSIC = "default"
-"""What it hears while a phone is looked for to which it was transferred: the usual music."""
-
 MOST_PLACES = 100
 """Places that one party is sent on from: menus that name each other must not keep one for ever that presses nothing."""
 
 MOST_AT_ONCE = 10
 """Of these, how many within a second: ring groups that name each other would send it round without end at once."""
-
-Sound: TypeAlias = Literal["ringback", "music, then ringback", "music"]
-"""What somebody who is up hears until another is found: from when it rings, or from the beginning."""
-
-
-@frozen
-class Manner:
-    """
-    How a party is brought on.
-
-    Attributes:
-        sound: What it hears meanwhile, when it is up.
-        further: Further header fields of the INVITEs.
-        patience: How long the first extension rings, in seconds; ``None`` for as long as that one wants.
-    """
-
-    sound: Sound = "ringback"
-    further: tuple[tuple[str, str], ...] = ()
-    patience: float | None = None
-
 
 class ITraveller(Interface):
     """
@@ -134,10 +109,9 @@ class Journey:
         self._ended = False
         self._sent_on: list[float] = []
         manner = manner or Manner()
-        self._sound = manner.sound
+        self._meanwhile = Meanwhile(tools, manner.sound)
         self._further = manner.further
         self._patience = manner.patience
-        self._sounding = ""
         self.headers: tuple[tuple[str, str], ...] = ()
 
     @property
@@ -223,7 +197,7 @@ class Journey:
         End it: the party has gone, or the call was ended from outside.
         """
         self._ended = True
-        self._hush()
+        self._meanwhile.end(self.leg)
         self._leave()
         if self._attempt is not None:
             self._attempt.cancel(status, text)
@@ -238,7 +212,7 @@ class Journey:
             self._ended = True
             by_place = by_place or self._visit is not None
             try:
-                self._hush()
+                self._meanwhile.end(self.leg)
                 self._leave()
                 self._part()
             finally:
@@ -251,23 +225,23 @@ class Journey:
         if self._visit is not None:
             self._visit.described()
         if self._joint is None and any(leg.state is LegState.RINGING for leg in self.ringing):
-            self._alert()
+            self._meanwhile.rings(self.leg)
 
     def carry(self, leg: Leg, call: Call, caller: CallerIdentity) -> None:
         """
         Go on for another party, in another call: who transfers while a phone still rings.
         """
-        self._hush()
+        self._meanwhile.end(self.leg)
         self._part()
         self.leg, self.call, self.caller = leg, call, caller
-        self._sound = "ringback"
+        self._meanwhile = Meanwhile(self.tools, "ringback")
         # The permission is still that of who began it.
         self._request = evolve(
             self._request, caller=leg.party, anonymous=leg.anonymous,
             on_behalf=self._request.on_behalf or self._request.caller,
         )
         if self.ringing:
-            self._alert()
+            self._meanwhile.rings(self.leg)
 
     # For a visit.
 
@@ -311,7 +285,7 @@ class Journey:
                 near.ring(self.headers)
         if near.audio is not None and near.audio.formats is not None and self._joint is None:
             # It listens to us already, and makes no tone of its own.
-            self._alert()
+            self._meanwhile.rings(self.leg)
 
     def attempt_answered(self, leg: OutboundLeg) -> None:
         """
@@ -324,7 +298,7 @@ class Journey:
         if joint is not None and joint.far is not leg:
             joint.stop()
             joint = None
-        self._hush()
+        self._meanwhile.end(self.leg)
         self.leg.quiet()
         self.call.found(leg, joint)
         if visit is not None:
@@ -336,7 +310,7 @@ class Journey:
         """
         self._attempt = None
         if self._visit is not None:
-            self._hush()
+            self._meanwhile.end(self.leg)
             self._part()
             self._visit.failed(failure)
             return
@@ -403,8 +377,7 @@ class Journey:
         self.headers = (("P-Asserted-Identity", str(identity)),)
         branches, timeout = self.tools.router.branches(extension, self.caller)
         timeout, self._patience = self._patience or timeout, None
-        if self.leg.state is LegState.UP and self._sound != "ringback" and not self._sounding:
-            self._play(MUSIC)
+        self._meanwhile.begin(self.leg)
         self._try(branches, timeout)
 
     def _try(self, branches: Sequence[Branch], timeout: float) -> None:
@@ -421,7 +394,7 @@ class Journey:
             self.end(404, 1, f"No {destination.kind}")
             return
         self._open()
-        self._hush()
+        self._meanwhile.end(self.leg)
         self._visit = Visit(self, destination, place)
         self._visit.begin()
 
@@ -431,7 +404,7 @@ class Journey:
             self.end(404, 1, "Nothing to pick up")
             return
         self._open()
-        self._hush()
+        self._meanwhile.end(self.leg)
         self.leg.quiet()
         pick_up(picked, self.call, self.leg)
         self._ended = True
@@ -462,7 +435,7 @@ class Journey:
         formats = leg.audio.formats
         if formats is None or not near.early_media(status, formats, self.headers):
             return False
-        self._hush()
+        self._meanwhile.end(self.leg)
         near.quiet()
         self._join(leg)
         return True
@@ -478,20 +451,6 @@ class Journey:
         if self._joint is not None:
             self._joint.stop()
             self._joint = None
-
-    def _alert(self) -> None:
-        self._play(RINGBACK if self._sound != "music" else MUSIC)
-
-    def _play(self, sound: str) -> None:
-        if self._sounding != sound:
-            self._sounding = sound
-            self.leg.terminal(self.tools).hold_music(sound)
-
-    def _hush(self) -> None:
-        if self._sounding:
-            self._sounding = ""
-            if self.leg.has_terminal:
-                self.leg.terminal(self.tools).quiet()
 
     def _leave(self) -> None:
         if self._visit is not None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from twisted.logger import Logger
 
 from pbx.calls.inbound import InboundLeg
-from pbx.calls.journey import Manner
 from pbx.calls.leg import LegState
+from pbx.calls.meanwhile import Manner
 from pbx.calls.replaces import leg_replaced
 from pbx.dialog.user import Ending
 from pbx.directory.dialplan import Decision, Diversion, RouteRequest
