@@ -184,6 +184,7 @@ class Journey:
         A place sends the party on.
         """
         self._visit = None
+        self.stop_ringing()
         if self._goes_round():
             self.end(482, 25, "Exchange routing error: sent round in a circle", by_place=True)
             return
@@ -197,12 +198,8 @@ class Journey:
         End it: the party has gone, or the call was ended from outside.
         """
         self._ended = True
-        self._meanwhile.end(self.leg)
+        self.stop_ringing(status, text)
         self._leave()
-        if self._attempt is not None:
-            self._attempt.cancel(status, text)
-            self._attempt = None
-        self._part()
 
     def end(self, status: int, cause: int, text: str, *, by_place: bool = False) -> None:
         """
@@ -212,9 +209,8 @@ class Journey:
             self._ended = True
             by_place = by_place or self._visit is not None
             try:
-                self._meanwhile.end(self.leg)
+                self.stop_ringing()
                 self._leave()
-                self._part()
             finally:
                 self.call.not_found(Failure(status, cause, text), by_place=by_place)
 
@@ -269,6 +265,16 @@ class Journey:
         directory = self.tools.router.directory
         known = [(branch, directory.extension(branch.number)) for branch in branches]
         self._try([b for b, e in known if e is not None and e.enabled and not e.handling.dnd], timeout)
+
+    def stop_ringing(self, status: int = 480, text: str = "No answer") -> None:
+        """
+        Ring nobody any more.
+        """
+        self._meanwhile.end(self.leg)
+        attempt, self._attempt = self._attempt, None
+        if attempt is not None:
+            attempt.cancel(status, text)
+        self._part()
 
     # IAttemptUser
 

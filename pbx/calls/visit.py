@@ -116,6 +116,7 @@ class Visit:
         """
         What the caller hears and says.
         """
+        self._stay()
         terminal = self._journey.leg.terminal(self._journey.tools)
         terminal.language = self.language
         return terminal
@@ -124,6 +125,7 @@ class Visit:
         """
         Answer the call, if that has not been done yet.
         """
+        self._stay()
         self._journey.answer(OURS)
         leg = self._journey.leg
         while leg.audio is None or leg.audio.formats is None:
@@ -136,6 +138,7 @@ class Visit:
         """
         Let an unanswered caller hear us.
         """
+        self._stay()
         return self.terminal if self._journey.early(OURS) else None
 
     def note(self, reason: str) -> None:
@@ -148,10 +151,20 @@ class Visit:
         """
         Ring extensions for the caller.
         """
+        self._stay()
+        if self._ringing is not None:
+            raise ValueError("the place rings somebody already")
         # When nobody can be rung it is over before it has begun.
         ringing = self._ringing = Deferred()
-        self._journey.ring(branches, timeout)
-        return await ringing
+        try:
+            self._journey.ring(branches, timeout)
+            return await ringing
+        finally:
+            if self._ringing is ringing:
+                # Who waited for it does so no more.
+                self._ringing = None
+                if not self._left:
+                    self._journey.stop_ringing()
 
     def refuse(self, status: int, cause: int, text: str) -> None:
         """
@@ -192,6 +205,13 @@ class Visit:
         ringing, self._ringing = self._ringing, None
         if ringing is not None:
             ringing.callback(Rung(False, "", failure.status, failure.text))
+
+    def _stay(self) -> None:
+        """
+        Whoever is with a caller no more can't let it hear anything, since it may talk with somebody by now.
+        """
+        if self._left:
+            raise CancelledError
 
     async def _serve(self) -> None:
         onward: Destination | None = None

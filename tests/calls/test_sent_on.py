@@ -4,10 +4,12 @@ Callers that places send on, and pickups that do not work out.
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 
+from pbx.calls.destination import Branch
 from pbx.directory.dialplan import Destination
 from tests.calls.case import Conversation
 from tests.calls.phone import Phone
@@ -150,6 +152,84 @@ class SentOnTests(VisitCase):
         self.assertLess(record["billable"], 2)
         self.assertGreater(record["duration"], 30)
         self.assertEqual([leg["status"] for leg in record["legs"]], [None, 487])
+
+
+class ImpatientTests(VisitCase):
+    """
+    A place that does not wait for what it has begun, or does not notice that its caller has gone.
+    """
+
+    def test_rings_no_longer_than_it_waits(self) -> None:
+        """
+        When it no longer waits for an answer the phone stops ringing, and the caller is still there.
+        """
+        async def work(visit: Any) -> None:
+            await visit.answer()
+            ringing = Deferred.fromCoroutine(visit.ring([Branch("1002")], 20))
+            self.network.clock.callLater(5, ringing.cancel)
+            with contextlib.suppress(CancelledError):
+                await ringing
+            await visit.terminal.play(["vm-goodbye"])
+
+        self.serve(work)
+        anna, bert, _ = self.trio()
+        self.enter(anna)
+        bert.reply(bert.requests("INVITE")[0], 180)
+        self.network.advance(5)
+        self.assertEqual(len(bert.requests("CANCEL")), 1)
+        self.assertEqual(anna.requests("BYE"), [])
+        self.network.advance(5)
+        self.assertEqual(len(anna.requests("BYE")), 1)
+
+    def test_goes_while_it_rings(self) -> None:
+        """
+        When it is done with its caller before anybody has answered nothing rings on, wherever the caller goes.
+        """
+        for onward in (None, Destination("extension", "1003")):
+            async def work(visit: Any, onward: Any = onward) -> Any:
+                Deferred.fromCoroutine(visit.ring([Branch("1002")], 20)).addErrback(lambda failure: None)
+                with self.assertRaises(ValueError):
+                    await visit.ring([Branch("1003")], 20)
+                return onward
+
+            self.serve(work)
+            anna, bert, cleo = (self.phone(number) for number in ("1001", "1002", "1003"))
+            invite = anna.call("800")
+            self.network.advance(1)
+            bert.reply(bert.requests("INVITE")[0], 180)
+            self.assertEqual(len(bert.requests("CANCEL")), 1)
+            if onward is not None:
+                cleo.reply(cleo.requests("INVITE")[0], 180)
+                anna.cancel(invite)
+            anna.acknowledge_refusal(invite, anna.last("INVITE"))
+            for phone in (anna, bert, cleo):
+                phone.hang_silent()
+
+    def test_speaks_to_who_has_gone(self) -> None:
+        """
+        Who has got its caller away is not disturbed by it.
+        """
+        caught: list[str] = []
+
+        async def work(visit: Any) -> None:
+            rung = await visit.ring([Branch("1002")], 20)
+            self.assertTrue(rung.answered)
+            for what in (visit.answer, lambda: visit.ring([Branch("1003")], 20)):
+                try:
+                    await what()
+                except CancelledError:
+                    caught.append("gone")
+            await visit.terminal.play(["vm-goodbye"])
+
+        place = self.serve(work)
+        anna, bert, cleo = self.trio()
+        invite = anna.call("800")
+        rung, answered = self.picked_up(bert)
+        anna.acknowledge(invite, anna.last("INVITE"))
+        self.assertEqual((caught, place.gone, cleo.requests("INVITE")), (["gone", "gone"], 1, []))
+        self.assertEqual(self.heard_of_us(anna), 0)
+        self.assertGreaterEqual(self.heard(anna, anna.last("INVITE").body, bert), 4)
+        self.hang_up_received(bert, rung, answered)
 
 
 class PickupTests(VisitCase):
