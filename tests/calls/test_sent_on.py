@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 
 from pbx.calls.destination import Branch
@@ -230,6 +231,57 @@ class ImpatientTests(VisitCase):
         self.assertEqual(self.heard_of_us(anna), 0)
         self.assertGreaterEqual(self.heard(anna, anna.last("INVITE").body, bert), 4)
         self.hang_up_received(bert, rung, answered)
+
+
+class UnwillingTests(VisitCase):
+    """
+    Those whom a place would ring do not want to, or can't be asked.
+    """
+
+    def ring_both(self, **branch: Any) -> list[Any]:
+        """
+        A place that rings 1002 and 1003; what came of it.
+        """
+        outcome: list[Any] = []
+
+        async def work(visit: Any) -> None:
+            rung = await visit.ring([Branch("1002", **branch), Branch("1003", **branch)], 20)
+            outcome.append(rung)
+            visit.refuse(rung.status, 16, rung.text)
+
+        self.serve(work)
+        return outcome
+
+    def test_do_not_disturb(self) -> None:
+        """
+        Neither who does not want to be disturbed is rung, nor an extension that was switched off.
+        """
+        self.ring_both()
+        anna, bert, cleo = self.trio()
+        self.handle("1002", dnd=True)
+        extension = self.exchange.directory.extension("1003")
+        assert extension is not None
+        self.exchange.directory.put(evolve(extension, enabled=False))
+        anna.call("800")
+        self.assertEqual(anna.last("INVITE").status, 480)
+        self.assertEqual(bert.requests("INVITE") + cleo.requests("INVITE"), [])
+
+    def test_question_that_fails(self) -> None:
+        """
+        A phone that can't be asked is let go, and the others ring on.
+        """
+        async def confirm(terminal: Any) -> bool:
+            raise RuntimeError("out of order")
+
+        self.ring_both(confirm=confirm)
+        anna, bert, cleo = self.trio()
+        invite = anna.call("800")
+        cleo.reply(cleo.requests("INVITE")[0], 180)
+        self.picked_up(bert)
+        self.assertEqual((len(bert.requests("BYE")), cleo.requests("CANCEL")), (1, []))
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 1)
+        anna.cancel(invite)
+        anna.acknowledge_refusal(invite, anna.last("INVITE"))
 
 
 class PickupTests(VisitCase):

@@ -126,3 +126,81 @@ class TransferredMediaTests(TransferCase):
         Nor does a refused re-INVITE.
         """
         self.refuse_to_be_told("INVITE, ACK, BYE", "INVITE", 488)
+
+
+class LateOfferTests(TransferCase):
+    """
+    Phones that let the exchange offer.
+    """
+
+    def test_transferred(self) -> None:
+        """
+        A caller whose INVITE had no offer is transferred like any other.
+        """
+        anna, bert, cleo = self.trio()
+        talk = Conversation(anna, bert, body=b"", acknowledge=anna.sdp())
+        self.refer(talk, bert, "<sip:1003@10.0.0.1>")
+        rung, answered = self.picked_up(cleo)
+        self.network.advance(3)
+        for invite in anna.requests("INVITE"):
+            anna.reply(invite, 200, body=anna.sdp(version=3))
+        self.network.advance(1)
+        self.assertGreaterEqual(self.heard(anna, talk.answer.body, cleo), 4)
+        self.assertGreaterEqual(self.heard(cleo, rung.body, anna, ssrc=98), 4)
+        self.hang_up_received(cleo, rung, answered)
+
+    def test_picks_up(self) -> None:
+        """
+        One that picks up says what it hears with its ACK; then both talk, though the caller made no offer either.
+        """
+        self.codes({"**": "pickup"})
+        anna, bert, cleo = self.trio()
+        invite = anna.call("1002", body=b"")
+        bert.reply(bert.requests("INVITE")[0], 180)
+        picking = cleo.call("**1002", body=b"")
+        self.assertEqual(cleo.last("INVITE").status, 200)
+        answer, offered = anna.last("INVITE"), cleo.last("INVITE")
+        self.assertEqual(answer.status, 200)
+        anna.acknowledge(invite, answer, anna.sdp(formats=(PCMU, EVENTS)))
+        cleo.acknowledge(picking, offered, cleo.sdp(formats=(PCMU, EVENTS)))
+        self.network.advance(1)
+        self.assertGreaterEqual(self.heard(anna, answer.body, cleo), 4)
+        self.assertGreaterEqual(self.heard(cleo, offered.body, anna, ssrc=98), 4)
+        anna.send(anna.within("BYE", invite, answer, cseq=9))
+        self.network.advance(0.1)
+        self.assertEqual(len(cleo.requests("BYE")), 1)
+
+    def test_picks_up_and_never_answers(self) -> None:
+        """
+        One that never says what it hears ends the call it has picked up, and nothing is left.
+        """
+        self.codes({"**": "pickup"})
+        anna, bert, cleo = self.trio()
+        invite = anna.call("1002")
+        bert.reply(bert.requests("INVITE")[0], 180)
+        picking = cleo.call("**1002", body=b"")
+        anna.acknowledge(invite, anna.last("INVITE"))
+        cleo.acknowledge(picking, cleo.last("INVITE"))
+        self.network.advance(1)
+        self.assertEqual((len(anna.requests("BYE")), len(cleo.requests("BYE"))), (1, 1))
+
+    def test_takes_over(self) -> None:
+        """
+        Likewise one that takes the place of a phone.
+        """
+        anna, bert, _ = self.trio()
+        talk = Conversation(anna, bert)
+        other = self.phone("1002")
+        other.listen_for_media()
+        replaces = ("Replaces", f"{talk.rung.call_id};to-tag=callee;from-tag={talk.rung.from_tag}")
+        picking = other.call("1002", body=b"", headers=(replaces,))
+        offered = other.last("INVITE")
+        other.acknowledge(picking, offered, other.sdp(formats=(PCMA, EVENTS)))
+        self.network.advance(1)
+        for invite in anna.requests("INVITE"):
+            anna.reply(invite, 200, body=anna.sdp(formats=(PCMA, EVENTS), version=3))
+        self.network.advance(1)
+        anna.speak(talk.answer.body, 5, payload=b"\x55" * 160, payload_type=8, ssrc=5)
+        self.assertGreaterEqual([packet[12:] for packet in other.media].count(b"\x55" * 160), 4)
+        talk.hang_up(anna)
+        self.assertEqual(len(other.requests("BYE")), 1)
