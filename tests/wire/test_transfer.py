@@ -158,3 +158,20 @@ class TransferTests(ListeningTestCase):
         (record,) = await self.new_records()
         self.assertEqual([leg["party"] for leg in record["legs"]], ["1005", "1006", "1007", "1008"])
         await self.nothing_left()
+
+    async def test_to_voicemail(self) -> None:
+        """
+        The API sends 1005 to the mailbox of 1008, which does not ring, and 1005 hears where it is.
+        """
+        caller, transferor, owner = [await self.phone(number) for number in ("1005", "1006", "1008")]
+        await self.connect(caller, transferor)
+        _, live = await self.api("GET", "/api/calls")
+        path = f"/api/calls/{live['calls'][0]['id']}/transfer"
+        status, answer = await self.api("POST", path, {"by": "1006", "voicemail": "1008"})
+        self.assertEqual(status, 204, answer)
+        await transferor.event("CALL_CLOSED")
+        await self.assert_prompt(caller, shipped("en/vm-greeting-start"))
+        self.assertNotIn("CALL_INCOMING", {event.type for event in owner.events})
+        await caller.hang_up()
+        await self.new_records()
+        await self.nothing_left()
