@@ -479,6 +479,7 @@ class Call:
         self._over = True
         if self._tone is not None:
             self._tone.stop()
+            self._tone = None
         if self.joint is not None:
             self.joint.stop()
         for leg in self.legs:
