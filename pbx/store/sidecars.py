@@ -65,8 +65,11 @@ def write(message: Message, state: Literal["recording", "ready"]) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
-    except OSError:
+    except OSError as error:
         unfinished.unlink(missing_ok=True)
+        if error.filename is None:
+            # That of a write has none, and the operator needs to know which disk is full.
+            error.filename = str(path)
         raise
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

@@ -24,6 +24,9 @@ from tests.wire.rtp_generator import mulaw
 HEADER = 12
 FRAME = 160
 
+KEYS = "0123456789*#"
+"""The events of RFC 4733, in their order."""
+
 
 def _samples() -> NDArray[np.int16]:
     """
@@ -57,6 +60,8 @@ class Line(DatagramProtocol):
         self._position = 0
         self._payload = mulaw(said)
         self._source = secrets.token_bytes(4)
+        self._events: list[tuple[int, bytes]] = []
+        self._pressed = 0
         self._port = reactor.listenUDP(0, self, interface=host)
         self.port = int(self._port.getHost().port)
         self._beat = LoopingCall.withCount(self._say)
@@ -70,10 +75,37 @@ class Line(DatagramProtocol):
         if not self._beat.running:
             self._beat.start(0.02)
 
+    @property
+    def seconds(self) -> float:
+        """
+        How much of its voice it has said.
+        """
+        return (self._position + 1) * FRAME / sound.RATE
+
+    def press(self, key: str) -> None:
+        """
+        Press a key for 100 ms, in place of its voice (RFC 4733: the end is told three times).
+        """
+        event = KEYS.index(key)
+        for number in range(1, 8):
+            last = number >= 5
+            duration = min(number, 5) * FRAME
+            body = bytes([event, 0x8A if last else 0x0A]) + duration.to_bytes(2, "big")
+            self._events.append((0xE5 if number == 1 else 0x65, body))
+
     def _say(self, count: int) -> None:
         for _ in range(count):
             self._position += 1
-            if self.quiet or self._to is None:
+            if self._to is None:
+                continue
+            if self._events:
+                kind, body = self._events.pop(0)
+                if kind & 0x80:
+                    self._pressed = self._position * FRAME
+                head = bytes([0x80, kind]) + (self._position & 0xFFFF).to_bytes(2, "big")
+                self.transport.write(head + self._pressed.to_bytes(4, "big") + self._source + body, self._to)
+                continue
+            if self.quiet:
                 continue
             at = self._position * FRAME
             payload = self._payload[at % len(self._payload) :][:FRAME]
