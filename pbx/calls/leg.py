@@ -13,7 +13,7 @@ from zope.interface import Interface, implementer
 from pbx.calls.events import LegAnswered, LegBegan, LegEnded, LegRang
 from pbx.dialog.user import ISessionUser, OfferRefused
 from pbx.media.terminal import Terminal
-from pbx.sdp.mapping import DECODABLE, EVENTS, Agreed, answer_to_caller, codec_of, onward
+from pbx.sdp.mapping import DECODABLE, EVENTS, Agreed, answer_to_caller, codec_of, onward, paired
 from pbx.sdp.offer_answer import choose
 from pbx.sip.dtmf_info import key_press_of
 from pbx.sip.message import ProtocolError
@@ -242,7 +242,7 @@ class Leg:
         The formats agreed with the phone; none before its answer.
         """
         found = self.audio.formats if self.audio is not None else None
-        return found if found is not None else Agreed((), ())
+        return found if found is not None else paired((), ())
 
     @property
     def known(self) -> tuple[Format, ...]:

@@ -4,7 +4,10 @@ Two sessions joined: what comes in at one goes out at the other, as it is, conve
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, Protocol
+
+from attrs import frozen
 
 from pbx.audio.g711 import ALAW_TO_MULAW, MULAW_TO_ALAW
 from pbx.media import transcoder
@@ -13,10 +16,10 @@ from pbx.media.dtmf import KeyListener, KeySender
 from pbx.media.incoming import NOTHING
 from pbx.media.transcoder import Transcoder
 from pbx.rtp.packet import MARKER
-from pbx.sdp.mapping import is_relayable, payload_types
+from pbx.sdp.mapping import KNOWN, is_relayable, payload_types
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from pbx.media.session import RtpSession
     from pbx.sdp.audio import Format
@@ -146,16 +149,15 @@ class Bridge:
         self._describe()
 
     def _join(self, source: RtpSession, target: RtpSession) -> None:
-        table, translations = tables(source.agreed, target.agreed)
-        if not _reaches(source.agreed, target.agreed) and transcoder.possible(source, target):
+        way = way_between(source.agreed, target.agreed)
+        if not way.reaches and transcoder.possible(source, target):
             # Nothing is relayed: keys too go by the converter, or two streams would be mixed into one.
             source.relay_into(None, NOTHING)
             self._transcode(source, target)
             return
         self._part(source)
-        source.relay_into(target, table, translations)
-        events = [item for item in source.agreed.receive if item.is_telephone_event]
-        if events and all(table[item.payload_type] < 0 for item in events) and target.agreed.codec is not None:
+        source.relay_into(target, way.table, way.translations)
+        if way.loses_keys and target.agreed.codec is not None:
             listener = self._listeners[source] = KeyListener(source, self._key_of(source))
             listener.start()
 
@@ -227,16 +229,31 @@ class Bridge:
 
 
 def _goes(source: RtpSession, target: RtpSession) -> bool:
-    return _reaches(source.agreed, target.agreed) or transcoder.possible(source, target)
+    return way_between(source.agreed, target.agreed).reaches or transcoder.possible(source, target)
 
 
-def tables(source: Agreed, target: Agreed) -> tuple[list[int], dict[int, bytes]]:
+@frozen
+class Way:
     """
     How packets of one session become packets of another.
 
-    Returns:
-        By second byte (marker and payload type) the one to send, -1 for not; by payload type, what the payload's bytes
-        become where that is not themselves.
+    Attributes:
+        table: By second byte (marker and payload type) the one to send, -1 for not.
+        translations: By payload type, what the payload's bytes become where that is not themselves.
+        reaches: Whether the codec that one peer prefers, and so sends, gets to the other.
+        loses_keys: Whether one side sends keys as events, and none of them reach the other.
+    """
+
+    table: Sequence[int]
+    translations: dict[int, bytes]
+    reaches: bool
+    loses_keys: bool
+
+
+@lru_cache(maxsize=KNOWN)
+def way_between(source: Agreed, target: Agreed) -> Way:
+    """
+    How packets of one session become packets of another; nobody changes what this returns, for others have it too.
     """
     mapping = payload_types(source.receive, target.send)
     translations = {}
@@ -249,18 +266,13 @@ def tables(source: Agreed, target: Agreed) -> tuple[list[int], dict[int, bytes]]
     for received, sent in mapping.items():
         table[received] = sent
         table[received | MARKER] = sent | MARKER
-    return table, translations
-
-
-def _reaches(source: Agreed, target: Agreed) -> bool:
-    """
-    Whether the codec that one peer prefers, and so sends, gets to the other.
-    """
     preferred = source.codec
-    if preferred is None:
-        return False
-    table, _ = tables(source, target)
-    return any(own.matches(preferred) and table[own.payload_type] >= 0 for own in source.receive)
+    reaches = preferred is not None and any(
+        own.matches(preferred) and table[own.payload_type] >= 0 for own in source.receive
+    )
+    events = [item for item in source.receive if item.is_telephone_event]
+    loses_keys = bool(events) and all(table[item.payload_type] < 0 for item in events)
+    return Way(tuple(table), translations, reaches, loses_keys)
 
 
 def _conversion(own: Format, target: Agreed) -> tuple[int, bytes] | None:

@@ -16,7 +16,7 @@ from pbx.media.latch import Latch
 from pbx.media.outgoing import Outgoing
 from pbx.media.quality import LegQuality
 from pbx.media.reports import Reports
-from pbx.sdp.mapping import Agreed, codec_of
+from pbx.sdp.mapping import codec_of, paired
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,7 +77,7 @@ class RtpSession:
         self.port = port
         self.rtcp_port = port + 1
         self.pacer = pacer
-        self.agreed = Agreed((), ())
+        self.agreed = paired((), ())
         self.direction = "inactive"
         self.on_latched: Callable[[RtpSession], object] | None = None
         self.on_configured: Callable[[], object] | None = None
@@ -167,7 +167,7 @@ class RtpSession:
             self._rtcp_source = None
         self._mux = remote.rtcp_mux if rtcp_mux is None else rtcp_mux
         self.direction = direction
-        self.agreed = Agreed(tuple(receive_formats), tuple(formats))
+        self.agreed = paired(tuple(receive_formats), tuple(formats))
         self._secure(crypto_local, crypto_remote)
         incoming, outgoing = self.incoming, self.outgoing
         signalling = peer_host and _normal(peer_host)

@@ -12,7 +12,7 @@ import re
 from base64 import b64decode, b64encode
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import attrs
 
@@ -22,7 +22,7 @@ from pbx.sdp.session import Connection, SDPError
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
-    from pbx.sdp.session import MediaDescription, SessionDescription
+    from pbx.sdp.session import Attribute, MediaDescription, SessionDescription
 
 DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
 """Which way the media flows, seen from who writes it (RFC 8866 6.7)."""
@@ -107,7 +107,8 @@ def _layout(item: Format) -> tuple[str, ...]:
     return parameters.layout(item.codec, item.fmtp)
 
 
-@attrs.frozen
+# Its hash is kept: a call asks for it some forty times, to look up what its formats came to in the calls before.
+@attrs.frozen(cache_hash=True)
 class Format:
     """
     One way to fill RTP packets, with the payload type that stands for it in one description.
@@ -333,12 +334,43 @@ def _audio(description: SessionDescription, media: MediaDescription, index: int)
     connection = media.connection or description.connection
     if connection is None:
         raise SDPError("the audio has no c= line of its own, and the session has none")
-    host, held = _address(connection)
+    host, held = _address(connection.host)
+    # Keys are secret, and never the same twice: they are not kept.
+    told = _told if "crypto" in dict(media.attributes) else _kept
+    formats, direction, mux, ptime, rtcp, cryptos = told(media.formats, media.attributes)
+    if not direction:
+        # RFC 8866 6.7: the session's counts for the media that say nothing, and without any it is sendrecv.
+        direction = next((name for name, _ in description.attributes if name in DIRECTIONS), "sendrecv")
+    rtcp_host, rtcp_port = _rtcp(rtcp, host, media.port)
+    return Audio(
+        host,
+        media.port,
+        formats,
+        direction,
+        media.profile,
+        rtcp_port,
+        rtcp_host,
+        mux,
+        ptime,
+        cryptos,
+        held,
+        index,
+    )
+
+
+_Told: TypeAlias = "tuple[tuple[Format, ...], str, bool, int | None, str | None, tuple[Crypto, ...]]"
+
+
+def _told(texts: tuple[str, ...], attributes: tuple[Attribute, ...]) -> _Told:
+    """
+    What the attributes of an audio stream say: its formats, direction, RTCP on the same port, packet time, RTCP port
+    and keys.
+    """
     rtpmaps: dict[str, str] = {}
     fmtps: dict[str, str] = {}
     cryptos: list[Crypto] = []
     direction, mux, ptime, rtcp = "", False, None, None
-    for name, value in media.attributes:
+    for name, value in attributes:
         if name == "rtpmap":
             payload_type, _, text = (value or "").partition(" ")
             rtpmaps.setdefault(payload_type, text)
@@ -356,29 +388,16 @@ def _audio(description: SessionDescription, media: MediaDescription, index: int)
             ptime = ptime or _ptime(value or "")
         elif name == "rtcp":
             rtcp = rtcp or value
-    if not direction:
-        # RFC 8866 6.7: the session's counts for the media that say nothing, and without any it is sendrecv.
-        direction = next((name for name, _ in description.attributes if name in DIRECTIONS), "sendrecv")
     formats = {
         text: found
-        for text in media.formats[:MAX_AUDIO_FORMATS]
+        for text in texts[:MAX_AUDIO_FORMATS]
         if (found := _format(text, rtpmaps.get(text, ""), fmtps.get(text, ""))) is not None
     }
-    rtcp_host, rtcp_port = _rtcp(rtcp, host, media.port)
-    return Audio(
-        host,
-        media.port,
-        tuple(formats.values()),
-        direction,
-        media.profile,
-        rtcp_port,
-        rtcp_host,
-        mux,
-        ptime,
-        tuple(cryptos),
-        held,
-        index,
-    )
+    return tuple(formats.values()), direction, mux, ptime, rtcp, tuple(cryptos)
+
+
+_kept = lru_cache(maxsize=256)(_told)
+"""The same, for what the few models of a site's phones say in every call."""
 
 
 @lru_cache(maxsize=512)  # The few formats of a site's phones come in every call; a stranger's push out each other.
@@ -399,8 +418,7 @@ RTPMAP = re.compile(rf"\s*([!-.0-~]{{1,{MAX_NAME}}})/([0-9]{{1,6}})(?:/([1-9][0-
 
 
 @lru_cache(maxsize=4096)  # One entry for each phone of a large site.
-def _address(connection: Connection) -> tuple[str, bool]:
-    host = connection.host
+def _address(host: str) -> tuple[str, bool]:
     if host.lower().endswith(".invalid"):
         return host, True
     try:
@@ -420,7 +438,7 @@ def _rtcp(value: str | None, host: str, port: int) -> tuple[str, int]:
     rtcp_port = (_decimal(fields[0], 65_535) if fields else None) or min(port + 1, 65_535)
     if len(fields) == 4 and fields[3] != host:
         try:
-            rtcp_host, nowhere = _address(Connection(fields[3], fields[2]))
+            rtcp_host, nowhere = _address(Connection(fields[3], fields[2]).host)
         except SDPError:
             return host, rtcp_port
         # Browsers write 0.0.0.0 there whatever the c= line says.

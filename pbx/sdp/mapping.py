@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from pbx.sdp.audio import Format
+from pbx.sdp.audio import NOT_SOUND, Format
 from pbx.sdp.offer_answer import choose
 
 if TYPE_CHECKING:
@@ -48,7 +48,8 @@ DYNAMIC = range(96, 128)
 """The payload types free for any format (RFC 3551 6)."""
 
 
-@attrs.frozen
+# Its hash is kept, as a format's is.
+@attrs.frozen(cache_hash=True)
 class Agreed:
     """
     The formats of one leg after its answer.
@@ -56,24 +57,32 @@ class Agreed:
     Attributes:
         receive: What the peer may send us, with the payload types that stand on its packets.
         send: What we may send the peer, with the payload types it expects; the preferred first.
+        codec: The codec that the peer prefers, ``None`` if there is none.
     """
 
     receive: tuple[Format, ...]
     send: tuple[Format, ...]
-
-    @property
-    def codec(self) -> Format | None:
-        """
-        The codec that the peer prefers, ``None`` if there is none.
-        """
-        return codec_of(self.send)
+    codec: Format | None = attrs.field(
+        init=False, eq=False, repr=False, default=attrs.Factory(lambda self: codec_of(self.send), takes_self=True)
+    )
 
 
 def codec_of(formats: Sequence[Format]) -> Format | None:
     """
     The first that is a codec, which is the preferred one (RFC 3264 6.1).
     """
-    return next((item for item in formats if item.is_sound), None)
+    for item in formats:
+        if item.codec not in NOT_SOUND:
+            return item
+    return None
+
+
+@lru_cache(maxsize=KNOWN)
+def paired(receive: tuple[Format, ...], send: tuple[Format, ...]) -> Agreed:
+    """
+    The formats of both directions as one value, the same one for the same formats.
+    """
+    return Agreed(receive, send)
 
 
 def agreed(local: Sequence[Format], remote: Sequence[Format]) -> Agreed:
@@ -155,6 +164,14 @@ def onward(
         their packets (RFC 2198) or would be silence between packets (RFC 3389): neither can be relayed. What we can do
         ourselves when there was no offer. Empty when nothing of the caller's is a codec.
     """
+    known = None if caller is None else tuple(caller)
+    return list(_onward(known, None if allowed is None else frozenset(allowed), tuple(also)))
+
+
+@lru_cache(maxsize=KNOWN)
+def _onward(
+    caller: tuple[Format, ...] | None, allowed: frozenset[str] | None, also: tuple[Format, ...]
+) -> Sequence[Format]:
     formats: list[Format] = []
     for item in DECODABLE if caller is None else caller:
         if item.is_telephone_event:
@@ -248,7 +265,7 @@ def renumbered(formats: Sequence[Format], used: Sequence[Format]) -> list[Format
             number = next((free for free in DYNAMIC if free not in taken), None)
         if number is not None and all(other.payload_type != number for other in result):
             taken.add(number)
-            result.append(attrs.evolve(item, payload_type=number))
+            result.append(item if number == item.payload_type else attrs.evolve(item, payload_type=number))
     return result
 
 

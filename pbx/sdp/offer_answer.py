@@ -6,6 +6,7 @@ A description once sent is never written anew when nothing in it changed: :func:
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import attrs
@@ -136,6 +137,11 @@ def choose(offered: Sequence[Format], supported: Sequence[Format]) -> list[Forma
         Nothing where there is no common codec. Telephone events and comfort noise are taken only at the clock rate
         of a codec taken (RFC 4733 2.1: they share its timestamps).
     """
+    return list(_choose(tuple(offered), tuple(supported)))
+
+
+@lru_cache(maxsize=512)  # The few formats of a site's phones come in every call; a stranger's push out each other.
+def _choose(offered: tuple[Format, ...], supported: tuple[Format, ...]) -> Sequence[Format]:
     chosen = []
     for candidate in offered:
         for own in supported:
@@ -244,11 +250,8 @@ def _media(
 ) -> MediaDescription:
     if direction not in DIRECTIONS:
         raise ValueError(f"{direction!r} is no direction")
-    attributes: list[Attribute] = []
-    for item in formats:
-        attributes.append(("rtpmap", item.rtpmap))
-        if item.fmtp:
-            attributes.append(("fmtp", f"{item.payload_type} {item.fmtp}"))
+    numbers, described = _written(tuple(formats))
+    attributes = [*described]
     if local.ptime is not None:
         attributes.append(("ptime", str(local.ptime)))
     attributes += [("crypto", str(crypto)) for crypto in cryptos]
@@ -257,6 +260,17 @@ def _media(
     if mux:
         attributes.append(("rtcp-mux", None))
     attributes.append((direction, None))
-    return MediaDescription(
-        "audio", local.port, profile, tuple([str(item.payload_type) for item in formats]), None, tuple(attributes)
-    )
+    return MediaDescription("audio", local.port, profile, numbers, None, tuple(attributes))
+
+
+@lru_cache(maxsize=512)
+def _written(formats: tuple[Format, ...]) -> tuple[tuple[str, ...], tuple[Attribute, ...]]:
+    """
+    The payload types of an ``m=`` line, and the attributes that say what they are.
+    """
+    attributes: list[Attribute] = []
+    for item in formats:
+        attributes.append(("rtpmap", item.rtpmap))
+        if item.fmtp:
+            attributes.append(("fmtp", f"{item.payload_type} {item.fmtp}"))
+    return tuple([str(item.payload_type) for item in formats]), tuple(attributes)

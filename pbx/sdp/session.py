@@ -7,6 +7,7 @@ What nobody here understands is kept and written again. What the lines mean for 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeAlias
 
 import attrs
@@ -207,24 +208,20 @@ class SessionDescription:
             raise SDPError(f"a description of {len(data)} bytes; at most {MAX_BYTES} are read")
         # surrogateescape: a session name in Latin-1 is no reason to refuse a call, and comes out as it went in.
         text = data.decode("utf-8", "surrogateescape").replace("\r\n", "\n")
-        lines = text.split("\n")
-        if len(lines) > MAX_LINES:
-            raise SDPError(f"a description of {len(lines)} lines; at most {MAX_LINES} are read")
-        if lines[0].rstrip() != "v=0":
+        count = text.count("\n") + 1
+        if count > MAX_LINES:
+            raise SDPError(f"a description of {count} lines; at most {MAX_LINES} are read")
+        if text.partition("\n")[0].rstrip() != "v=0":
             raise SDPError("the first line is not v=0")
         if "\r" in text or "\0" in text:
             raise SDPError("a CR or NUL within a line")
-        sections: list[list[str]] = [[]]
-        for line in lines:
-            if len(line) > MAX_LINE:
-                raise SDPError(f"a line of {len(line)} characters; at most {MAX_LINE} are read")
-            if line[:2] == "m=":
-                if len(sections) > MAX_MEDIA:
-                    raise SDPError(f"more than {MAX_MEDIA} media descriptions")
-                sections.append([line])
-            elif line:
-                sections[-1].append(line)
-        return _session(sections[0][1:], tuple([_media(section) for section in sections[1:]]))
+        longest = len(text) if len(text) <= MAX_LINE else max(map(len, text.split("\n")))
+        if longest > MAX_LINE:
+            raise SDPError(f"a line of {longest} characters; at most {MAX_LINE} are read")
+        session, *sections = text.split("\nm=")
+        if len(sections) > MAX_MEDIA:
+            raise SDPError(f"more than {MAX_MEDIA} media descriptions")
+        return _session(session.split("\n")[1:], tuple([_media(section) for section in sections]))
 
     def to_bytes(self) -> bytes:
         """
@@ -254,6 +251,8 @@ def _session(lines: list[str], media: tuple[MediaDescription, ...]) -> SessionDe
     connection, attributes, times, other = None, [], [], []
     for line in lines:
         kind = line[:2]
+        if not line:
+            continue
         if kind == "a=":
             key, colon, value = line[2:].partition(":")
             attributes.append((key, value if colon else None))
@@ -274,15 +273,35 @@ def _session(lines: list[str], media: tuple[MediaDescription, ...]) -> SessionDe
     )
 
 
-def _media(lines: list[str]) -> MediaDescription:
-    fields = lines[0][2:].split()
+def _media(section: str) -> MediaDescription:
+    first, _, rest = section.partition("\n")
+    fields = first.split()
     if len(fields) < 4:
-        raise SDPError(f"m= has less than four fields: {lines[0][:80]!r}")
+        raise SDPError(f"m= has less than four fields: {first[:78]!r}")
     if len(fields) > MAX_FORMATS + 3:
         raise SDPError(f"more than {MAX_FORMATS} formats in one m= line")
     port, slash, count = fields[1].partition("/")
+    # Keys are secret, and never the same twice: they are not kept.
+    below = _below if len(rest) > MAX_LINE or "a=crypto" in rest else _kept_below
+    connection, attributes, other = below(rest)
+    return MediaDescription(
+        fields[0],
+        _number(port, 65_535, "port"),
+        fields[2],
+        tuple(fields[3:]),
+        connection,
+        attributes,
+        other,
+        _number(count, 65_535, "number of ports") if slash else 1,
+    )
+
+
+def _below(text: str) -> tuple[Connection | None, tuple[Attribute, ...], tuple[str, ...]]:
+    """
+    What stands below an ``m=`` line.
+    """
     connection, attributes, other = None, [], []
-    for line in lines[1:]:
+    for line in text.split("\n"):
         kind = line[:2]
         if kind == "a=":
             key, colon, value = line[2:].partition(":")
@@ -290,18 +309,13 @@ def _media(lines: list[str]) -> MediaDescription:
         elif kind == "c=":
             # Multicast may have several; the first counts, and we send to none of them.
             connection = connection or Connection.parse(line[2:])
-        else:
+        elif line:
             other.append(_kept(line))
-    return MediaDescription(
-        fields[0],
-        _number(port, 65_535, "port"),
-        fields[2],
-        tuple(fields[3:]),
-        connection,
-        tuple(attributes),
-        tuple(other),
-        _number(count, 65_535, "number of ports") if slash else 1,
-    )
+    return connection, tuple(attributes), tuple(other)
+
+
+_kept_below = lru_cache(maxsize=256)(_below)
+"""The same, for what the few models of a site's phones write in every call."""
 
 
 def _number(text: str, largest: int, what: str) -> int:
