@@ -5,6 +5,7 @@ Names with addresses, as From, To, Contact, Route and Record-Route carry them (R
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from attrs import frozen
 
@@ -22,6 +23,9 @@ from pbx.sip.grammar import (
     without_controls,
 )
 from pbx.sip.uri import URI
+
+REPEATED = 256
+"""Characters of a header's value up to which what was read of it is kept: longer ones seldom return."""
 
 # What nearly every phone sends, read in one step.
 _usual = re.compile(r"""(?:"([^"\\]*)"[ \t]*)?<([^<>"]*)>(?:;tag=([A-Za-z0-9\-.!%*_+`'~]+))?""").fullmatch
@@ -54,39 +58,8 @@ class NameAddr:
         Raises:
             ParseError: It is none.
         """
-        if (usual := _usual(text)) is not None:
-            quoted, address, tag = usual.groups()
-            if quoted is None or quoted.isprintable():
-                return cls(quoted or "", _uri(address, what), () if tag is None else (("tag", tag),))
-        if text[:1] == '"':
-            taken = take_quoted(text)
-            if taken is None:
-                raise ParseError(f"Malformed {what}")
-            display, text = taken
-            text = text.lstrip(BLANK)
-            if text[:1] != "<":
-                raise ParseError(f"Malformed {what}")
-            display = without_controls(display)
-            text = text[1:]
-        else:
-            display, bracket, rest = text.partition("<")
-            if not bracket or ";" in display:
-                # RFC 3261 20.10: without brackets, what follows the first ';' belongs to the header; nothing after
-                # '?' or ',' can be told apart then.
-                address, semicolon, tail = text.partition(";")
-                if "?" in address or "," in address:
-                    raise ParseError(f"Malformed {what}")
-                return cls("", _uri(address.strip(BLANK), what), parse_params(semicolon + tail, what))
-            display = display.strip(BLANK)
-            if '"' in display or "," in display:
-                raise ParseError(f"Malformed {what}")
-            display = without_controls(display)
-            text = rest
-        address, bracket, tail = text.partition(">")
-        if not bracket:
-            raise ParseError(f"Malformed {what}")
-        tail = tail.strip(BLANK)
-        return cls(display, _uri(address, what), parse_params(tail, what) if tail else ())
+        # Bounded by the length of each text and their count; what a phone says of itself returns all the time.
+        return _known(text, what) if len(text) <= REPEATED else _parse(text, what)
 
     def __str__(self) -> str:
         """
@@ -129,6 +102,45 @@ def parse_list(text: str, what: str = "address") -> list[NameAddr]:
         ParseError: One of them is none.
     """
     return [NameAddr.parse(part, what) for part in split_list(text, what)]
+
+
+def _parse(text: str, what: str) -> NameAddr:
+    if (usual := _usual(text)) is not None:
+        quoted, address, tag = usual.groups()
+        if quoted is None or quoted.isprintable():
+            return NameAddr(quoted or "", _uri(address, what), () if tag is None else (("tag", tag),))
+    if text[:1] == '"':
+        taken = take_quoted(text)
+        if taken is None:
+            raise ParseError(f"Malformed {what}")
+        display, text = taken
+        text = text.lstrip(BLANK)
+        if text[:1] != "<":
+            raise ParseError(f"Malformed {what}")
+        display = without_controls(display)
+        text = text[1:]
+    else:
+        display, bracket, rest = text.partition("<")
+        if not bracket or ";" in display:
+            # RFC 3261 20.10: without brackets, what follows the first ';' belongs to the header; nothing after
+            # '?' or ',' can be told apart then.
+            address, semicolon, tail = text.partition(";")
+            if "?" in address or "," in address:
+                raise ParseError(f"Malformed {what}")
+            return NameAddr("", _uri(address.strip(BLANK), what), parse_params(semicolon + tail, what))
+        display = display.strip(BLANK)
+        if '"' in display or "," in display:
+            raise ParseError(f"Malformed {what}")
+        display = without_controls(display)
+        text = rest
+    address, bracket, tail = text.partition(">")
+    if not bracket:
+        raise ParseError(f"Malformed {what}")
+    tail = tail.strip(BLANK)
+    return NameAddr(display, _uri(address, what), parse_params(tail, what) if tail else ())
+
+
+_known = lru_cache(1024)(_parse)
 
 
 def _uri(text: str, what: str) -> URI:

@@ -52,6 +52,7 @@ def spelling(name: str) -> str:
     """
     return NAMES.get(name) or NAMES.get(name.lower()) or name
 
+
 WRITABLE = frozenset(_KNOWN) - {"Content-Length"}
 """The names that need no look before a row is written: spelled as the RFC has them."""
 
@@ -100,11 +101,10 @@ class Headers:
         """
         first = self._first
         if first is None:
-            self._rows.reverse()
-            first = self._first = dict(self._rows)
-            self._rows.reverse()
+            first = self._index()
         value = first.get(name)
-        if value is not None:
+        # Most that is asked for and not there is asked for by the name we write.
+        if value is not None or name in WRITABLE:
             return value
         known = NAMES.get(name) or NAMES.get(name.lower())
         if known is not None:
@@ -122,6 +122,10 @@ class Headers:
         Raises:
             ParseError: It stands more than once.
         """
+        first = self._first
+        if first is not None and len(first) == len(self._rows) and name in WRITABLE:
+            # No name returns, as in most messages.
+            return first.get(name)
         value = self.get(name)
         if value is not None and len(self._rows) != len(self._first or ()) and len(self.get_all(name)) > 1:
             raise ParseError(f"Several {name} headers")
@@ -131,10 +135,13 @@ class Headers:
         """
         The values of all rows of that name, in order.
         """
-        if self.get(name) is None:
+        value = self.get(name)
+        if value is None:
             return []
-        name = spelling(name)
         first = self._first
+        if first is not None and len(first) == len(self._rows) and name in WRITABLE:
+            return [value]
+        name = spelling(name)
         if first is not None and len(first) == len(self._rows) and name in NAMES:
             return [first[name]]
         values = [value for key, value in self._rows if key == name]
@@ -205,6 +212,14 @@ class Headers:
         The rows, in order, whose names are among these, given as the RFC spells them.
         """
         return [row for row in self._rows if row[0] in names]
+
+    def _index(self) -> dict[str, str]:
+        rows = self._rows
+        first = dict(rows)
+        if len(first) != len(rows):
+            first = dict(reversed(rows))
+        self._first = first
+        return first
 
     def _changed(self) -> None:
         self._first = None

@@ -7,11 +7,12 @@ is changed, so that what nobody asks for costs nothing.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from attrs import frozen
 
-from pbx.sip.address import NameAddr, parse_list
+from pbx.sip.address import REPEATED, NameAddr, parse_list
 from pbx.sip.error import ParseError as ParseError
 from pbx.sip.error import ProtocolError as ProtocolError
 from pbx.sip.grammar import number, split_list
@@ -43,17 +44,25 @@ class CSeq:
         Raises:
             ParseError: It is none, or the number is not below 2**31 (RFC 3261 8.1.1.5).
         """
-        digits, _, method = text.partition(" ")
-        method = method.strip(" \t")
-        if not method or " " in method:
-            raise ParseError("Malformed CSeq")
-        return cls(number(digits, "CSeq", 0x7FFFFFFF), method)
+        # A request and its answers have the same, and most phones count from 1.
+        return _known_cseq(text) if len(text) <= REPEATED else _read_cseq(text)
 
     def __str__(self) -> str:
         """
         The header value.
         """
         return f"{self.number} {self.method}"
+
+
+def _read_cseq(text: str) -> CSeq:
+    digits, _, method = text.partition(" ")
+    method = method.strip(" \t")
+    if not method or " " in method:
+        raise ParseError("Malformed CSeq")
+    return CSeq(number(digits, "CSeq", 0x7FFFFFFF), method)
+
+
+_known_cseq = lru_cache(1024)(_read_cseq)
 
 
 class Message:
@@ -79,11 +88,14 @@ class Message:
         if key in memo:
             found: T = memo[key]
             return found
+        result = memo[key] = read(self._needed(name))
+        return result
+
+    def _needed(self, name: str) -> str:
         value = self.headers.single(name)
         if value is None:
             raise ParseError(f"Missing {name}")
-        result = memo[key] = read(value)
-        return result
+        return value
 
     def check(self) -> None:
         """
@@ -134,14 +146,14 @@ class Message:
         """
         The tag of From.
         """
-        return self._memoised("from tag", "From", _read_from_tag)
+        return _tag(self._needed("From"), "From")
 
     @property
     def to_tag(self) -> str | None:
         """
         The tag of To.
         """
-        return self._memoised("to tag", "To", _read_to_tag)
+        return _tag(self._needed("To"), "To")
 
     @property
     def top_via(self) -> Via:
@@ -235,17 +247,13 @@ class Message:
         return tags if name.lower() == "allow" else [tag.lower() for tag in tags]
 
     def _addresses(self, name: str) -> list[NameAddr]:
-        memo = self.headers.memo
-        found: list[NameAddr] | None = memo.get(name)
-        if found is None:
-            found = []
-            for value in self.headers.get_all(name):
-                if "," in value:
-                    found += parse_list(value, name)
-                else:
-                    found.append(NameAddr.parse(value, name))
-            memo[name] = found
-        return found.copy()
+        found: list[NameAddr] = []
+        for value in self.headers.get_all(name):
+            if "," in value:
+                found += parse_list(value, name)
+            else:
+                found.append(NameAddr.parse(value, name))
+        return found
 
     def _start_line(self) -> str:
         raise NotImplementedError
@@ -432,6 +440,11 @@ def _read_to(value: str) -> NameAddr:
 
 
 def _tag(value: str, what: str) -> str | None:
+    # From and To return with each message of a call.
+    return _known_tag(value, what) if len(value) <= REPEATED else _read_tag(value, what)
+
+
+def _read_tag(value: str, what: str) -> str | None:
     # What nearly every phone writes is read without the rest: <...>;tag=... or nothing after the bracket.
     tail = value[value.rfind(">") + 1 :]
     if not tail:
@@ -441,9 +454,4 @@ def _tag(value: str, what: str) -> str | None:
     return NameAddr.parse(value, what).tag
 
 
-def _read_from_tag(value: str) -> str | None:
-    return _tag(value, "From")
-
-
-def _read_to_tag(value: str) -> str | None:
-    return _tag(value, "To")
+_known_tag = lru_cache(2048)(_read_tag)
