@@ -86,7 +86,7 @@ def find_param(params: Params, name: str) -> str | None:
     """
     for key, value in params:
         if key == name or key.lower() == name:
-            return "" if value is None else unquote(value)
+            return "" if value is None else value if value[:1] != '"' else unquote(value)
     return None
 
 

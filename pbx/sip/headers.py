@@ -178,7 +178,8 @@ class Headers:
         Raises:
             KeyError: There is no such row.
         """
-        name = _writable(name)
+        if name not in WRITABLE:
+            name = _writable(name)
         wanted = name.lower()
         for at, (key, _) in enumerate(self._rows):
             if key == name or key.lower() == wanted:

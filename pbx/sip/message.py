@@ -173,10 +173,9 @@ class Message:
         """
         Replace the top Via, leaving those below, as the receiver of a request does (RFC 3261 18.2.1, RFC 3581 4).
         """
-        value = self.headers.get("Via") or ""
-        values = [str(via), *split_list(value, "Via")[1:]] if "," in value else [str(via)]
         headers, memo = self.headers, self.headers.memo
-        headers.set_first("Via", ", ".join(values))
+        value = headers.get("Via") or ""
+        headers.set_first("Via", ", ".join([str(via), *split_list(value, "Via")[1:]]) if "," in value else str(via))
         # Nothing else that was read depends on it.
         memo["via"] = via
         headers.memo = memo

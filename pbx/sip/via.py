@@ -26,9 +26,10 @@ _via = re.compile(
 ).match
 
 # What nearly every phone sends, read in one step. A port of five digits may be too great, and is looked at closer.
-_usual = re.compile(
-    r"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([A-Za-z0-9._\-]+)(?::([0-9]{1,4}|[1-5][0-9]{4}))?(" + PLAIN_PARAMS + ")"
-).fullmatch
+_HOP = r"SIP/2\.0/(UDP|TCP|TLS|WSS?) ([A-Za-z0-9._\-]+)(?::([0-9]{1,4}|[1-5][0-9]{4}))?"
+_usual = re.compile(_HOP + "(" + PLAIN_PARAMS + ")").fullmatch
+# And what most of them send in a request, whose parameters need not be taken apart first.
+_plain = re.compile(_HOP + r";branch=([A-Za-z0-9\-.!%*_+`'~]+)(;rport)?").fullmatch
 
 
 @frozen(slots=True)
@@ -56,6 +57,10 @@ class Via:
         Raises:
             ParseError: It is none.
         """
+        if (plain := _plain(text)) is not None:
+            transport, host, digits, branch, rport = plain.groups()
+            params: Params = (("branch", branch), ("rport", None)) if rport else (("branch", branch),)
+            return cls(transport, host, int(digits) if digits else None, params)
         if (usual := _usual(text)) is not None:
             transport, host, digits, tail = usual.groups()
             return cls(transport, host, int(digits) if digits else None, split_plain_params(tail))
@@ -106,6 +111,10 @@ class Via:
         """
         This Via as the receiver of the request keeps it: with its source, and ``rport`` whether asked for or not.
         """
+        mine = self.params
+        if len(mine) == 2 and mine[1] == ("rport", None) and mine[0][0] == "branch":
+            # What nearly every phone sends.
+            return Via(self.transport, self.host, self.port, (mine[0], ("rport", str(port)), ("received", host)))
         stamps = {"rport": str(port), "received": host}
         params: list[tuple[str, str | None]] = []
         for pair in self.params:
