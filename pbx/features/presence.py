@@ -5,9 +5,10 @@ read.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from attrs import define, evolve, frozen
+from attrs import define, frozen
 from twisted.logger import Logger
 
 from pbx.calls.events import (
@@ -22,8 +23,6 @@ from pbx.calls.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from pbx.calls.events import CallEvent
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
@@ -154,7 +153,7 @@ class Presence:
             return None
         lines = self.lines(number)
         registered = bool(self._location.bindings(number))
-        state = _state(lines, extension, registered=registered)
+        state = self._state(extension)
         known, since = self._states.get(number, (state, None))
         return ExtensionPresence(
             number, extension.name, state, registered, extension.handling.dnd, len(lines),
@@ -178,37 +177,14 @@ class Presence:
         """
         Take what has happened to a call.
         """
-        if isinstance(event, CallBegan):
+        if type(event) is CallBegan:
             caller = Peer(event.caller, event.caller_name, event.anonymous)
             self._calls[event.call] = _Call(caller, self._named(event.callee), {})
             return
         call = self._calls.get(event.call)
-        if call is None:
-            return
-        if isinstance(event, LegBegan):
-            self._began(call, event)
-        elif isinstance(event, LegRang | LegAnswered):
-            line = call.lines.get(event.leg)
-            if line is not None:
-                line.state = "confirmed" if isinstance(event, LegAnswered) else "early"
-                line.local_tag, line.remote_tag = event.remote_tag, event.local_tag
-                self._tell(line.number)
-        elif isinstance(event, LegEnded):
-            self._ended(call, event.leg)
-        elif isinstance(event, MediaChanged):
-            self._joined(call, event.caller_leg, event.callee_leg)
-        elif isinstance(event, CallsMerged):
-            del self._calls[event.call]
-            other = self._calls.get(event.into)
-            for leg in list(call.lines):
-                if other is None:
-                    self._ended(call, leg)
-                else:
-                    other.lines[leg + event.offset] = call.lines[leg]
-        elif isinstance(event, CallEnded):
-            del self._calls[event.call]
-            for leg in list(call.lines):
-                self._ended(call, leg)
+        take = TAKEN.get(type(event))
+        if call is not None and take is not None:
+            take(self, call, event)
 
     # Inside.
 
@@ -225,6 +201,30 @@ class Presence:
         if line.shows:
             self._tell(event.party)
 
+    def _rang(self, call: _Call, event: LegRang | LegAnswered) -> None:
+        line = call.lines.get(event.leg)
+        if line is not None:
+            line.state = "confirmed" if type(event) is LegAnswered else "early"
+            line.local_tag, line.remote_tag = event.remote_tag, event.local_tag
+            self._tell(line.number)
+
+    def _left(self, call: _Call, event: LegEnded) -> None:
+        self._ended(call, event.leg)
+
+    def _merged(self, call: _Call, event: CallsMerged) -> None:
+        del self._calls[event.call]
+        other = self._calls.get(event.into)
+        for leg in list(call.lines):
+            if other is None:
+                self._ended(call, leg)
+            else:
+                other.lines[leg + event.offset] = call.lines[leg]
+
+    def _over(self, call: _Call, event: CallEnded) -> None:
+        del self._calls[event.call]
+        for leg in list(call.lines):
+            self._ended(call, leg)
+
     def _ended(self, call: _Call, leg: int) -> None:
         line = call.lines.pop(leg, None)
         if line is None:
@@ -236,22 +236,34 @@ class Presence:
         if line.shows:
             self._tell(line.number)
 
-    def _joined(self, call: _Call, one: int, other: int) -> None:
+    def _joined(self, call: _Call, event: MediaChanged) -> None:
         """
         Two talk with each other, who may have dialled, or been called by, somebody else; also in another call.
         """
-        pair = call.lines.get(one), call.lines.get(other)
-        for line, across in (pair, pair[::-1]):
-            if line is None or across is None:
-                continue
-            peer = evolve(self._named(across.number), anonymous=across.hidden)
+        one, other = call.lines.get(event.caller_leg), call.lines.get(event.callee_leg)
+        if one is None or other is None:
+            return
+        for line, across in ((one, other), (other, one)):
+            peer = self._named(across.number, hidden=across.hidden)
             if line.peer != peer:
                 line.peer = peer
                 self._tell(line.number)
 
-    def _named(self, number: str) -> Peer:
+    def _state(self, extension: Extension) -> State:
+        ringing = False
+        for line in self._lines.get(extension.number, ()):
+            if line.state == "confirmed" or line.direction == "initiator":
+                return "busy"
+            ringing = ringing or line.state == "early"
+        if ringing:
+            return "ringing"
+        if extension.handling.dnd:
+            return "dnd"
+        return "available" if self._location.bindings(extension.number) else "unregistered"
+
+    def _named(self, number: str, *, hidden: bool = False) -> Peer:
         extension = self._directory.extension(number)
-        return Peer(number, extension.name if extension is not None else "")
+        return Peer(number, extension.name if extension is not None else "", hidden)
 
     def _extension_changed(self, before: Extension | None, after: Extension | None) -> None:
         extension = after or before
@@ -271,9 +283,12 @@ class Presence:
             self._tell(number)
 
     def _tell(self, number: str) -> None:
-        presence = self.of(number)
-        if presence is not None and self._states.get(number, ("", None))[0] != presence.state:
-            self._states[number] = (presence.state, self._wall())
+        extension = self._directory.extension(number)
+        if extension is not None:
+            state = self._state(extension)
+            known = self._states.get(number)
+            if known is None or known[0] != state:
+                self._states[number] = (state, self._wall())
         for listener in self._listeners:
             try:
                 listener(number)
@@ -281,11 +296,13 @@ class Presence:
                 self.log.failure("the presence of {number} was not told", number=number)
 
 
-def _state(lines: list[Line], extension: Extension, *, registered: bool) -> State:
-    if any(line.state == "confirmed" or line.direction == "initiator" for line in lines):
-        return "busy"
-    if lines:
-        return "ringing"
-    if extension.handling.dnd:
-        return "dnd"
-    return "available" if registered else "unregistered"
+TAKEN: dict[type, Callable[[Presence, _Call, Any], None]] = {
+    LegBegan: Presence._began,
+    LegRang: Presence._rang,
+    LegAnswered: Presence._rang,
+    LegEnded: Presence._left,
+    MediaChanged: Presence._joined,
+    CallsMerged: Presence._merged,
+    CallEnded: Presence._over,
+}
+"""What is done for each event of a call that is known."""
