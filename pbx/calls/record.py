@@ -61,7 +61,8 @@ class Recorder:
         Take an event.
         """
         # Between two messages nothing is done but this: the record is made when there is time.
-        if isinstance(event, CallBegan):
+        kind = type(event)
+        if kind is CallBegan:
             self._open[event.call] = [event]
             return
         events = self._open.get(event.call)
@@ -90,35 +91,39 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
     legs: dict[int, dict[str, Any]] = {}
     started, answered = 0.0, None
     for event in events:
-        if isinstance(event, CallBegan):
+        if type(event) is CallBegan:
             started = event.clock
             record.update(
                 id=event.call, call_id=event.sip_call_id, caller=event.caller, caller_name=event.caller_name,
                 callee=event.callee, started=stamp(event.at), route=list(event.reasons),
             )
-        elif isinstance(event, LegBegan):
+        elif type(event) is LegBegan:
             legs[event.leg] = {
                 "direction": event.direction, "party": event.party, "address": event.address,
                 "call_id": event.sip_call_id, "started": stamp(event.at), "rang": None, "answered": None,
                 "ended": None, "codec": None, "status": None, "reason": None, "quality": None,
             }
-        elif isinstance(event, LegRang):
+        elif type(event) is LegRang:
             legs[event.leg]["rang"] = stamp(event.at)
-        elif isinstance(event, LegAnswered):
-            legs[event.leg].update(answered=stamp(event.at), codec=event.codec)
-        elif isinstance(event, MediaChanged):
+        elif type(event) is LegAnswered:
+            leg = legs[event.leg]
+            leg["answered"], leg["codec"] = stamp(event.at), event.codec
+        elif type(event) is MediaChanged:
             record.update(media_path=event.media_path, codec=event.callee_codec)
             legs[event.caller_leg]["codec"] = event.caller_codec
             legs[event.callee_leg]["codec"] = event.callee_codec
-        elif isinstance(event, StepNoted):
+        elif type(event) is StepNoted:
             record["route"].append(event.reason)
-        elif isinstance(event, LegEnded):
+        elif type(event) is LegEnded:
             quality = event.quality.as_dict() if event.quality is not None else None
-            legs[event.leg].update(ended=stamp(event.at), status=event.status, reason=event.reason, quality=quality)
-        elif isinstance(event, CallAnswered):
+            leg = legs[event.leg]
+            leg["ended"], leg["status"], leg["reason"], leg["quality"] = (
+                stamp(event.at), event.status, event.reason, quality,
+            )
+        elif type(event) is CallAnswered:
             answered = event.clock
             record["answered"] = stamp(event.at)
-        elif isinstance(event, CallEnded):
+        elif type(event) is CallEnded:
             record.update(
                 ended=stamp(event.at), duration=round(event.clock - started, 3), disposition=event.disposition,
                 reason=event.reason, status=event.status, q850=event.cause, hangup_by=event.by,
@@ -154,7 +159,10 @@ def stamp(seconds: float) -> str:
     Write a time of the wall clock as ISO 8601 in UTC.
     """
     milliseconds = round(seconds * 1000)
-    return f"{_second(milliseconds // 1000)}.{milliseconds % 1000:03d}+00:00"
+    return _second(milliseconds // 1000) + _FRACTIONS[milliseconds % 1000]
+
+
+_FRACTIONS = tuple([f".{milliseconds:03d}+00:00" for milliseconds in range(1000)])
 
 
 @lru_cache(maxsize=64)
