@@ -69,9 +69,6 @@ class LegAudio:
         self._direction = "sendrecv"
         self._before: tuple[SessionDescription | None, tuple[Format, ...], str, bool] | None = None
         self._pending: tuple[SessionDescription, Audio] | None = None
-        self._place = Local(self.session.host, self.session.port)
-        # Answered where it is offered (RFC 5761 5.1.1); not offered, since it gains nothing between two open ports.
-        self._answer_place = Local(self.session.host, self.session.port, rtcp_mux=True)
         self._mux = False
         self.peer_host = flow.remote[0]
         self.remote: Audio | None = None
@@ -113,8 +110,8 @@ class LegAudio:
         self._mux = False
         return self._write(
             make_offer(
-                self._place, formats, session_id=self._session_id, version=1, profile=profile,
-                cryptos=self._local_cryptos if self.keys_allowed else (), previous=self._local,
+                Local(self.session.host, self.session.port), formats, session_id=self._session_id, version=1,
+                profile=profile, cryptos=self._local_cryptos if self.keys_allowed else (), previous=self._local,
             )
         )
 
@@ -171,8 +168,11 @@ class LegAudio:
         self._local_formats = tuple(formats)
         self._local_cryptos = keys
         self.formats = agreed(formats, audio.formats)
+        # RTCP on the same port is answered where it is offered (RFC 5761 5.1.1); not offered, since it gains nothing
+        # between two open ports.
+        place = Local(self.session.host, self.session.port, rtcp_mux=True)
         answer = make_answer(
-            description, self._answer_place, formats, session_id=self._session_id, version=1, direction=self._direction,
+            description, place, formats, session_id=self._session_id, version=1, direction=self._direction,
             cryptos=keys, audio=audio,
         )
         self._mux = True

@@ -14,16 +14,14 @@ from pbx.calls.inbound import InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.leg import LegState
 from pbx.calls.meanwhile import Manner, Meanwhile
-from pbx.calls.outbound import CallerIdentity, OutboundLeg
+from pbx.calls.outbound import CallerIdentity, OutboundLeg, address_of
 from pbx.calls.pickup import find_ringing, pick_up
 from pbx.calls.routing import Attempt, Failure, IAttemptUser
 from pbx.calls.visit import Visit
 from pbx.directory.dialplan import MOST_DIVERSIONS, Diversion
 from pbx.media.ports import PortsExhausted
-from pbx.sip.address import NameAddr
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
-from pbx.sip.uri import URI
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -378,9 +376,8 @@ class Journey:
             return
         self._open()
         self._target = number
-        identity = NameAddr(extension.name, URI("sip", number, None, self.leg.flow.sent_by[0], None, (), ()), ())
         # RFC 3325 9.1: the caller's phone shows who it talks to.
-        self.headers = (("P-Asserted-Identity", str(identity)),)
+        self.headers = (("P-Asserted-Identity", address_of(extension.name, number, self.leg.flow.sent_by[0])),)
         branches, timeout = self.tools.router.branches(extension, self.caller)
         timeout, self._patience = self._patience or timeout, None
         self._meanwhile.begin(self.leg)

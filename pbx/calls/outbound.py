@@ -4,6 +4,7 @@ A called phone's leg: an INVITE that we send over the flow of its binding.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from attrs import evolve, frozen
@@ -63,13 +64,21 @@ class CallerIdentity:
         if self.anonymous:
             # RFC 3323 4.1.1.3
             return '"Anonymous" <sip:anonymous@anonymous.invalid>'
-        return str(NameAddr(self.name, URI("sip", self.number, None, host, None, (), ()), ()))
+        return address_of(self.name, self.number, host)
 
     def asserted(self, host: str) -> tuple[tuple[str, str], ...]:
         """
         The header field that says so, none where it is to stay unknown (RFC 3325 9.1).
         """
         return () if self.anonymous else (("P-Asserted-Identity", self.at(host)),)
+
+
+@lru_cache(maxsize=4096)  # Those who call and are called by day, at the one or two addresses of the exchange.
+def address_of(name: str, number: str, host: str) -> str:
+    """
+    A number at our host as a header value; empty names are left out.
+    """
+    return str(NameAddr(name, URI("sip", number, None, host, None, (), ()), ()))
 
 
 class ICalleeOwner(ILegOwner):
@@ -173,7 +182,7 @@ class OutboundLeg(Leg):
         host = self.flow.sent_by[0]
         identity = caller.at(host)
         add("From", f"{identity};tag={self._tag}")
-        add("To", f"<{URI('sip', self.party, None, host, None, (), ())}>")
+        add("To", address_of("", self.party, host))
         add("Call-ID", self.sip_call_id)
         add("CSeq", "1 INVITE")
         add("Contact", contact)

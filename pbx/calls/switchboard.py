@@ -55,6 +55,9 @@ LOOK = 5.0
 TOLD_AGAIN = 60.0
 """Seconds between two lines of the log about the same trouble."""
 
+PRIVATE = frozenset({"id", "user", "full"})
+"""What of a Privacy header field keeps the caller's number from being shown (RFC 3323 4.2, RFC 3325 9.3)."""
+
 
 class ISubscriptions(Interface):
     """
@@ -339,8 +342,9 @@ class Switchboard:
         Name the caller: always the directory's; From is only asked whether the caller wants to stay unknown.
         """
         user = request.from_.uri.user or ""
-        privacy = {part.strip().lower() for part in (request.headers.get("Privacy") or "").split(";")}
-        anonymous = bool(privacy & {"id", "user", "full"}) or user.lower() == "anonymous"
+        privacy = request.headers.get("Privacy")
+        asked = privacy is not None and bool({part.strip().lower() for part in privacy.split(";")} & PRIVATE)
+        anonymous = asked or user.lower() == "anonymous"
         if not anonymous and dialled_number(request.from_.uri) != extension.number:
             self.log.info(
                 "From of extension {number} named another user; the call goes out as {number}", number=extension.number

@@ -7,7 +7,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from attrs import define, field
+from attrs import define
 
 from pbx.rtp import rtcp
 from pbx.rtp.statistics import middle, ntp_of, round_trip
@@ -40,7 +40,7 @@ class Reports:
     _last_sr: int = 0
     _last_sr_at: float = 0.0
     _packets_reported: int = 0
-    _cname: str = field(factory=lambda: f"pbx-{secrets.token_hex(6)}")
+    _cname: str = ""
 
     def received(self, compound: bytes, now: float) -> None:
         """
@@ -91,6 +91,9 @@ class Reports:
         else:
             report = rtcp.ReceiverReport(ssrc, blocks)
         self.sent += 1
+        if not self._cname:
+            # Most of the short calls are over before the first report.
+            self._cname = f"pbx-{secrets.token_hex(6)}"
         description = rtcp.SourceDescription(ssrc, self._cname)
         return rtcp.serialise(report, description, *([rtcp.Goodbye((ssrc,))] if goodbye else []))
 

@@ -221,7 +221,7 @@ class SessionDescription:
         session, *sections = text.split("\nm=")
         if len(sections) > MAX_MEDIA:
             raise SDPError(f"more than {MAX_MEDIA} media descriptions")
-        return _session(session.split("\n")[1:], tuple([_media(section) for section in sections]))
+        return _session(session.partition("\n")[2], tuple([_media(section) for section in sections]))
 
     def to_bytes(self) -> bytes:
         """
@@ -245,14 +245,34 @@ def first_value(attributes: tuple[Attribute, ...], name: str) -> str | None:
     return None
 
 
-def _session(lines: list[str], media: tuple[MediaDescription, ...]) -> SessionDescription:
+def _session(text: str, media: tuple[MediaDescription, ...]) -> SessionDescription:
+    first, _, rest = text.partition("\n")
+    if first[:2] == "o=" and len(rest) <= MAX_LINE:
+        # As nearly everybody writes it; the other lines are the same in every call of a phone.
+        origin: Origin | None = Origin.parse(first[2:])
+        again, connection, attributes, name, times, other = _kept_lines(rest)
+        origin = again or origin
+    else:
+        origin, connection, attributes, name, times, other = _lines(text)
+    if origin is None:
+        raise SDPError("there is no o= line")
+    return SessionDescription(origin, connection, attributes, media, name, times, other)
+
+
+_Lines: TypeAlias = (
+    "tuple[Origin | None, Connection | None, tuple[Attribute, ...], str, tuple[str, ...], tuple[str, ...]]"
+)
+
+
+def _lines(text: str) -> _Lines:
+    """
+    What stands above the first ``m=`` line.
+    """
     origin: Origin | None = None
     name = "-"
     connection, attributes, times, other = None, [], [], []
-    for line in lines:
+    for line in text.split("\n"):
         kind = line[:2]
-        if not line:
-            continue
         if kind == "a=":
             key, colon, value = line[2:].partition(":")
             attributes.append((key, value if colon else None))
@@ -264,13 +284,13 @@ def _session(lines: list[str], media: tuple[MediaDescription, ...]) -> SessionDe
             name = line[2:]
         elif kind == "t=":
             times.append(line[2:])
-        else:
+        elif line:
             other.append(_kept(line))
-    if origin is None:
-        raise SDPError("there is no o= line")
-    return SessionDescription(
-        origin, connection, tuple(attributes), media, name, tuple(times) or ("0 0",), tuple(other)
-    )
+    return origin, connection, tuple(attributes), name, tuple(times) or ("0 0",), tuple(other)
+
+
+_kept_lines = lru_cache(maxsize=1024)(_lines)
+"""The same, one for each phone of a site: the address is among them."""
 
 
 def _media(section: str) -> MediaDescription:
