@@ -88,6 +88,18 @@ def prepare(*extras: str) -> Path:
     return python
 
 
+def go_on_within(*extras: str) -> None:
+    """
+    Go on as the environment's Python, which has what the program needs; it is made where there is none.
+
+    Args:
+        extras: As for :func:`prepare`.
+    """
+    python = prepare(*extras)
+    if Path(sys.prefix).resolve() != VENV.resolve():
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - this very program
+
+
 def _place() -> str:
     """
     What an environment cannot outlive: its folder, and the interpreter it was made for.
