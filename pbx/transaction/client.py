@@ -62,9 +62,11 @@ class NonInviteClientTransaction:
         """
         Send the request and start its timers.
         """
-        effects: list[Effect] = [Send(self.data), StartTimer("F", self.timers.timeout)]
+        # The sooner timer first: the clock then need not be set anew for it.
+        effects: list[Effect] = [Send(self.data)]
         if not self.reliable:
             effects.append(StartTimer("E", self.interval))
+        effects.append(StartTimer("F", self.timers.timeout))
         if self.no_response is not None:
             effects.append(StartTimer("N", self.no_response))
         return effects

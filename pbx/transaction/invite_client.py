@@ -77,9 +77,11 @@ class InviteClientTransaction:
         """
         Send the INVITE and start its timers.
         """
-        effects: list[Effect] = [Send(self.data), StartTimer("B", self.timers.timeout)]
+        # The sooner timer first: the clock then need not be set anew for it.
+        effects: list[Effect] = [Send(self.data)]
         if not self.reliable:
             effects.append(StartTimer("A", self.interval))
+        effects.append(StartTimer("B", self.timers.timeout))
         if self.no_response is not None:
             effects.append(StartTimer("N", self.no_response))
         return effects

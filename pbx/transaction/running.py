@@ -70,15 +70,20 @@ class Running(Generic[M]):
         """
         Do what the machine wants done, in order, and all of it: also when the user raises at what it is told.
         """
-        pending = iter(effects)
+        done = 0
         try:
-            for effect in pending:
+            for effect in effects:
+                done += 1
                 if isinstance(effect, Send):
-                    self._send(effect.data)
+                    try:
+                        self.flow.send(effect.data)
+                    except FlowClosed as closed:
+                        self._not_sent(effect.data, str(closed))
+                elif isinstance(effect, StopTimer):
+                    if self._timers is not None:
+                        self._stop_timer(effect.name)
                 elif isinstance(effect, PassUp):
                     self._pass_up(effect.message)
-                elif isinstance(effect, StopTimer):
-                    self._stop_timer(effect.name)
                 elif isinstance(effect, StartTimer):
                     self._start_timer(effect.name, effect.seconds)
                 elif isinstance(effect, Terminated):
@@ -90,9 +95,8 @@ class Running(Generic[M]):
                 else:
                     self._transport_failed()
         finally:
-            rest = list(pending)
-            if rest:
-                self.carry_out(rest)
+            if done < len(effects):
+                self.carry_out(effects[done:])
 
     def timer_fired(self, name: str) -> None:
         """
@@ -143,12 +147,6 @@ class Running(Generic[M]):
     def _terminated(self) -> None:
         self._stop_timers()
         self._ended()
-
-    def _send(self, data: bytes) -> None:
-        try:
-            self.flow.send(data)
-        except FlowClosed as closed:
-            self._not_sent(data, str(closed))
 
     def _not_sent(self, data: bytes, reason: str) -> None:
         raise NotImplementedError

@@ -65,9 +65,10 @@ class Reception(Running[InviteServerTransaction | NonInviteServerTransaction]):
         """
         Give the request to the user; an INVITE is answered 100 when the user takes its time.
         """
-        if request.method == "INVITE":
-            self._start_timer("100", TRYING_AFTER)
         self.carry_out(self.machine.start(request))
+        # Not before: most INVITEs, and all that are challenged, have their first answer by now.
+        if request.method == "INVITE" and self.machine.state == "trying":
+            self._start_timer("100", TRYING_AFTER)
 
     def received(self, request: Request, flow: Flow) -> None:
         """
