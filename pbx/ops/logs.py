@@ -105,7 +105,7 @@ def message(event: LogEvent) -> str:
     if known is not None:
         # The terminal and the file tell the same.
         return known
-    text = redacted(formatEvent(event) or "").strip()
+    text = redacted(_said(event)).strip()
     if not text.isprintable():
         text = text.translate(_CONTROL)
     if "log_failure" not in event:
@@ -114,6 +114,17 @@ def message(event: LogEvent) -> str:
     trace = redacted(eventAsText(event, includeTimestamp=False, includeSystem=False))
     lines = [line.translate(_CONTROL) for line in trace.splitlines()[1:]]
     return "\n    ".join([text or "failure", *lines])
+
+
+def _said(event: LogEvent) -> str:
+    template = event.get("log_format")
+    if type(template) is str and "(" not in template and "log_flattened" not in event:
+        # Nothing in it is to be called, as nearly always: Python alone does it in a fifth of the time.
+        try:
+            return template.format_map(event)
+        except Exception:  # noqa: BLE001, S110 - Twisted says what is wrong with it
+            pass
+    return formatEvent(event) or ""
 
 
 class _Clock:
