@@ -13,7 +13,7 @@ from zope.interface import Interface, implementer
 from pbx.calls.inbound import InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.leg import LegState
-from pbx.calls.meanwhile import Manner, Meanwhile
+from pbx.calls.meanwhile import USUAL, Meanwhile
 from pbx.calls.outbound import CallerIdentity, OutboundLeg, address_of
 from pbx.calls.pickup import find_ringing, pick_up
 from pbx.calls.routing import Attempt, Failure, IAttemptUser
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pbx.calls.call import Call
     from pbx.calls.destination import Branch
     from pbx.calls.leg import Leg
+    from pbx.calls.meanwhile import Manner
     from pbx.calls.tools import CallTools
     from pbx.directory.dialplan import Decision, Destination, RouteRequest
     from pbx.registrar.binding import Binding
@@ -106,7 +107,7 @@ class Journey:
         self._target: str = ""
         self._ended = False
         self._sent_on: list[float] = []
-        manner = manner or Manner()
+        manner = manner or USUAL
         self._meanwhile = Meanwhile(tools, manner.sound)
         self._further = manner.further
         self._patience = manner.patience

@@ -40,6 +40,9 @@ class Manner:
     patience: float | None = None
 
 
+USUAL = Manner()
+
+
 class Meanwhile:
     """
     What a party hears from the exchange while somebody is looked for.

@@ -61,18 +61,17 @@ class Recorder:
         Take an event.
         """
         # Between two messages nothing is done but this: the record is made when there is time.
-        kind = type(event)
-        if kind is CallBegan:
+        if type(event) is CallBegan:
             self._open[event.call] = [event]
             return
         events = self._open.get(event.call)
         if events is None:
             return
         events.append(event)
-        if isinstance(event, CallsMerged):
+        if type(event) is CallsMerged:
             del self._open[event.call]
             self._open.get(event.into, []).extend(moved(events, event))
-        elif isinstance(event, CallEnded):
+        elif type(event) is CallEnded:
             del self._open[event.call]
             self._records.add(partial(record_of, events))
 

@@ -83,10 +83,12 @@ class CallTrace:
         if length <= 4 and not data.strip():
             # A keep-alive (RFC 5626 3.5.1).
             return
-        kept = data if length <= LONGEST else data[:LONGEST]
+        more = 0
+        if length > LONGEST:
+            data, more, length = data[:LONGEST], length - LONGEST, LONGEST
         messages = self._messages
-        messages.append((self._wall(), out, flow, kept, length - len(kept)))
-        self._bytes += len(kept)
+        messages.append((self._wall(), out, flow, data, more))
+        self._bytes += length
         while len(messages) > MOST or self._bytes > MOST_BYTES:
             self._bytes -= len(messages.popleft()[3])
 

@@ -66,7 +66,7 @@ if TYPE_CHECKING:
     OpenSocket = Callable[[str, int, int], DatagramSocket]
 
 
-class KernelSocket(socket.socket):
+class KernelSocket(socket.SocketType):
     """
     A UDP socket of the kernel that can be disconnected again, which Python's own can't.
     """

@@ -111,7 +111,8 @@ def make_answer(
     """
     if audio is None:
         audio = audio_of(offer)
-    lines = [_refused(line) for line in offer.media]
+    taken = audio.index if audio is not None and formats else -1
+    lines = [line if index == taken else _refused(line) for index, line in enumerate(offer.media)]
     if audio is not None and formats:
         # RFC 3264 6.1: the same transport. RFC 4568 5.1.2: keys are answered where keys were offered; phones that
         # offer RTP/AVP with keys take it for a refusal of encryption when the answer has none.
