@@ -5,7 +5,7 @@ The user agent core: what is checked of every request, and which dialog it belon
 from __future__ import annotations
 
 import contextlib
-import secrets
+from os import urandom
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -361,14 +361,14 @@ def new_tag() -> str:
     """
     Make a tag: 40 random bits (RFC 3261 19.3 asks for 32).
     """
-    return secrets.token_hex(5)
+    return urandom(5).hex()
 
 
 def new_call_id() -> str:
     """
     Make a Call-ID that names no address of ours.
     """
-    return secrets.token_hex(12)
+    return urandom(12).hex()
 
 
 def contact_of(flow: Flow, user: str) -> str:

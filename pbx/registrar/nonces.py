@@ -7,9 +7,10 @@ what was answered with a right password is remembered, and of that no more than 
 
 from __future__ import annotations
 
-import hmac
 from collections import OrderedDict
 from enum import Enum
+from hashlib import blake2b
+from hmac import compare_digest
 from os import urandom
 from typing import TYPE_CHECKING
 
@@ -189,12 +190,13 @@ class Nonces:
             return None
         stamp = raw[: _TIME + _RANDOM]
         # Blanks are skipped in hexadecimal, and case is not told apart: only the one spelling we made is ours.
-        if not hmac.compare_digest(self._proof(stamp, address), raw[_TIME + _RANDOM :]) or raw.hex() != nonce:
+        if not compare_digest(self._proof(stamp, address), raw[_TIME + _RANDOM :]) or raw.hex() != nonce:
             return None
         return int.from_bytes(stamp[:_TIME], "big")
 
     def _proof(self, stamp: bytes, address: str) -> bytes:
-        return hmac.digest(self._key, stamp + address.encode(), "sha256")[:_PROOF]
+        # Keyed BLAKE2 (RFC 7693) proves as much as an HMAC, which costs several times as much to begin.
+        return blake2b(stamp + address.encode(), key=self._key, digest_size=_PROOF).digest()
 
     def _now(self) -> int:
         return int(self._clock.seconds() * 1000)

@@ -5,7 +5,7 @@ A request we received, in the hands of whoever answers it.
 from __future__ import annotations
 
 from contextlib import suppress
-from secrets import token_hex
+from os import urandom
 from typing import TYPE_CHECKING
 
 from pbx.sip.message import ParseError, Request, response_to
@@ -205,7 +205,7 @@ class ServerTransaction:
         """
         reception = self._reception
         if reception.tag is None:
-            reception.tag = token_hex(8)
+            reception.tag = urandom(8).hex()
         return reception.tag
 
     @tag.setter

@@ -147,7 +147,12 @@ class Guard:
             due = now
         elif due - now > self._patience:
             return self._beyond_rate(address, due, now)
-        self._remember(self._due, source, due + self._interval)
+        # As _remember does, in place: this is done for each message.
+        table = self._due
+        table[source] = due + self._interval
+        table.move_to_end(source)
+        if len(table) > self._settings.max_entries:
+            table.popitem(last=False)
         return True
 
     def blocked(self, address: str, user: str | None = None) -> bool:
