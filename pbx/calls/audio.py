@@ -4,7 +4,6 @@ The audio of one leg: its RTP session, and the offers and answers that describe 
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING
 
 from twisted.logger import Logger
@@ -16,6 +15,7 @@ from pbx.sdp.mapping import Agreed, agreed, codec_of, renumbered
 from pbx.sdp.offer_answer import Local, answered_direction, make_answer, make_offer, revised
 from pbx.sdp.session import SDPError, SessionDescription
 from pbx.sip.message import ProtocolError
+from pbx.sip.token import random_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +61,7 @@ class LegAudio:
             )
             raise PortsExhausted(str(error)) from error
         self.keys_allowed = srtp_in_clear or flow.transport == "TLS"
-        self._session_id = secrets.randbits(31)
+        self._session_id = int.from_bytes(random_bytes(4), "big") >> 1
         self._version = 0
         self._local: SessionDescription | None = None
         self._local_formats: tuple[Format, ...] = ()

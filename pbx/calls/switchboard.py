@@ -4,7 +4,6 @@ The switchboard: all calls, and what becomes of each request outside a dialog.
 
 from __future__ import annotations
 
-import secrets
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -27,6 +26,7 @@ from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
 from pbx.sip.replaces import Replaces
+from pbx.sip.token import random_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -294,7 +294,7 @@ class Switchboard:
         else:
             decision = self._tools.router.route(RouteRequest(extension.number, number, anonymous=caller.anonymous))
         self.began += 1
-        call_id = secrets.token_hex(16)
+        call_id = random_hex(16)
         self._emit(
             CallBegan(
                 call_id, self._wall(), self._core.clock.seconds(), extension.number, extension.name, number,

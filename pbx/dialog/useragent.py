@@ -5,7 +5,6 @@ The user agent core: what is checked of every request, and which dialog it belon
 from __future__ import annotations
 
 import contextlib
-from os import urandom
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -15,6 +14,7 @@ from zope.interface import Interface, implementer
 from pbx.dialog.dialog import Dialog
 from pbx.sip.event import Event
 from pbx.sip.message import ProtocolError, Request, response_to
+from pbx.sip.token import random_hex
 from pbx.transaction.timer_queue import TimerQueue
 from pbx.transaction.user import IClientUser, ITransactionUser
 from pbx.transport.flow import FlowClosed
@@ -361,14 +361,14 @@ def new_tag() -> str:
     """
     Make a tag: 40 random bits (RFC 3261 19.3 asks for 32).
     """
-    return urandom(5).hex()
+    return random_hex(5)
 
 
 def new_call_id() -> str:
     """
     Make a Call-ID that names no address of ours.
     """
-    return urandom(12).hex()
+    return random_hex(12)
 
 
 def contact_of(flow: Flow, user: str) -> str:

@@ -9,12 +9,12 @@ a marker.
 from __future__ import annotations
 
 import contextlib
-import secrets
 from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import define
 
 from pbx.rtp.packet import HEADER, HEADER_LENGTH, MARKER, PLAIN
+from pbx.sip.token import random_bytes
 
 if TYPE_CHECKING:
     from pbx.media.sockets import Address, DatagramSocket
@@ -105,7 +105,7 @@ class Outgoing:
         The SSRC, chosen now if there is none yet: a report names it before the first packet goes out.
         """
         if self.ssrc < 0:
-            self.ssrc = secrets.randbits(32)
+            self.ssrc = int.from_bytes(random_bytes(4), "big")
         return self.ssrc
 
     def carry(self, carried: Carried, ssrc: int, sequence: int, timestamp: int, now: float) -> bool:
@@ -226,7 +226,8 @@ class Outgoing:
             first = True
         self.announce()
         if self._sequence < 0:
-            self._sequence, self._timestamp = secrets.randbits(15), secrets.randbits(32)
+            self._sequence = int.from_bytes(random_bytes(2), "big") >> 1
+            self._timestamp = int.from_bytes(random_bytes(4), "big")
         elif first:
             self._timestamp = self._next_timestamp(now)
         else:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from attrs import define
 
+from pbx.sip.token import random_bytes
+
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
@@ -113,7 +115,7 @@ class Nonces:
         Args:
             address: The IP address that is challenged. The port is left out: a NAT may change it.
         """
-        stamp = self._now().to_bytes(_TIME, "big") + urandom(_RANDOM)
+        stamp = self._now().to_bytes(_TIME, "big") + random_bytes(_RANDOM)
         return (stamp + self._proof(stamp, address)).hex()
 
     def check(self, credentials: Credentials, address: str) -> Verdict:

@@ -6,8 +6,9 @@ A key is one string, for there may be tens of thousands of them.
 
 from __future__ import annotations
 
-from os import urandom
 from typing import TYPE_CHECKING
+
+from pbx.sip.token import random_hex
 
 if TYPE_CHECKING:
     from pbx.sip.message import Request, Response
@@ -24,7 +25,7 @@ def new_branch() -> str:
     """
     A branch that nobody can guess: a response is believed for bearing it.
     """
-    return COOKIE + urandom(8).hex()
+    return COOKIE + random_hex(8)
 
 
 def port_of(via: Via) -> int:

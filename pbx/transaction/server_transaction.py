@@ -5,10 +5,10 @@ A request we received, in the hands of whoever answers it.
 from __future__ import annotations
 
 from contextlib import suppress
-from os import urandom
 from typing import TYPE_CHECKING
 
 from pbx.sip.message import ParseError, Request, response_to
+from pbx.sip.token import random_hex
 from pbx.transaction.effects import PassUp, TransportFailed
 from pbx.transaction.invite_server import InviteServerTransaction
 from pbx.transaction.matching import port_of
@@ -205,7 +205,7 @@ class ServerTransaction:
         """
         reception = self._reception
         if reception.tag is None:
-            reception.tag = urandom(8).hex()
+            reception.tag = random_hex(8)
         return reception.tag
 
     @tag.setter

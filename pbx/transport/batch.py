@@ -15,13 +15,13 @@ from pbx.sip.parser import MAX_MESSAGE
 if TYPE_CHECKING:
     from twisted.internet.interfaces import IDelayedCall
 
-PAUSE = 0.050
-"""Seconds between two looks at a busy socket at most. A call is set up a fifth of a second later for it at the worst,
+PAUSE = 0.060
+"""Seconds between two looks at a busy socket at most. A call is set up a quarter of a second later for it at the worst,
 only while there are more than a hundred messages a second, and it is far below T1, so that nothing is resent for it.
 It halves what a message costs: the code of a call fills the processor's caches, and after a pause all of it comes from
 memory again."""
 
-WANTED = 64
+WANTED = 112
 """Datagrams that a look should find: at a higher rate the pauses become shorter, since more at once gains nothing."""
 
 BUSY = 0.008
