@@ -7,7 +7,7 @@ from __future__ import annotations
 from os import urandom
 
 TAKEN = 4096
-"""Bytes taken from the system at once: a call needs some hundred, a few at a time, each of which were a system call."""
+"""Bytes taken from the system at once: a call needs some hundred, a few at a time, each of them a system call."""
 
 
 class Tokens:
