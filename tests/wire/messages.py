@@ -258,7 +258,9 @@ class VoicemailTestCase(ExchangeTestCase):
         """
         seconds, found = len(recorded) / sound.RATE, agreeing(recorded, said)
         self.assertGreaterEqual(seconds, 1.9, what)
-        self.assertGreaterEqual(PIECE * len(found), min(seconds - 3 * PIECE, 0.6 * seconds), f"{what}: {seconds} s, {found}")
+        # A buffer that corrects its delay spoils the piece it does that in, and the last one is cut.
+        least = min(seconds - 3 * PIECE, 0.6 * seconds)
+        self.assertGreaterEqual(PIECE * len(found), least, f"{what}: {seconds} s, {found}")
         places = [match.position for match in found]
         self.assertEqual(places, sorted(places), what)
         self.assertLess(abs(places[-1] - places[0] - seconds), 3 * PIECE, what)
