@@ -60,6 +60,7 @@ class LegBegan:
         peer: The number that a phone which is called sees calling; empty where that is the caller's own phone.
         peer_name: The name that goes with it.
         anonymous: Whether it sees neither.
+        trunk: The trunk that leads to it, where ``party`` is a number beyond the house.
     """
 
     call: str
@@ -72,6 +73,7 @@ class LegBegan:
     peer: str = ""
     peer_name: str = ""
     anonymous: bool = False
+    trunk: str = ""
 
 
 @frozen(slots=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from pbx.calls.destination import Branch
 from pbx.calls.routing import BUSY, NO_ANSWER
-from pbx.directory.dialplan import Decision, Situation, after, decide, ringing_plan
+from pbx.directory.dialplan import Decision, after, decide, ringing_plan
+from pbx.directory.situation import Situation
 
 if TYPE_CHECKING:
     from pbx.calls.outbound import CallerIdentity

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.router import Router
     from pbx.dialog.useragent import UserAgentCore
-    from pbx.directory.dialplan import PlaceNumbers
+    from pbx.directory.situation import PlaceNumbers
     from pbx.media.engine import IMediaEngine
     from pbx.media.music import Music
     from pbx.media.sounds import Sounds

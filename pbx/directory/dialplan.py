@@ -4,7 +4,6 @@ The dialplan: where a call goes, and why, as pure functions.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from attrs import evolve, frozen
@@ -13,9 +12,9 @@ from pbx.directory.handling import PLAIN
 from pbx.directory.star_codes import feature_dialled
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Mapping
-
     from pbx.directory.extension import Extension
+    from pbx.directory.outside import Outgoing
+    from pbx.directory.situation import Situation
 
 MOST_DIVERSIONS = 5
 """How often one call may be forwarded, so that forwards in a circle end."""
@@ -43,62 +42,6 @@ FORWARDED = {
 """Which calls a forward takes, in words."""
 
 
-class Numbers(Protocol):
-    """
-    What the plan asks the directory.
-    """
-
-    def __contains__(self, number: object) -> bool:
-        """
-        Whether an extension has this number.
-        """
-
-    def extension(self, number: str) -> Extension | None:
-        """
-        The extension with this number.
-        """
-
-
-class Phones(Protocol):
-    """
-    What the plan asks about phones; a mapping will do.
-    """
-
-    def get(self, number: str, default: int, /) -> int:
-        """
-        How many phones of an extension can be reached now.
-        """
-
-
-class Placed(Protocol):
-    """
-    What the plan sees of a place (:mod:`pbx.directory.places`).
-    """
-
-    @property
-    def kind(self) -> str:
-        """
-        The kind of destination.
-        """
-
-    @property
-    def name(self) -> str:
-        """
-        What people call it.
-        """
-
-
-class PlaceNumbers(Protocol):
-    """
-    What the plan asks about places.
-    """
-
-    def place(self, number: str) -> Placed | None:
-        """
-        The place with this number.
-        """
-
-
 class Failed(Protocol):
     """
     Why ringing came to nothing, as the caller would be told.
@@ -121,14 +64,6 @@ class Failed(Protocol):
         """
         The reason in words.
         """
-
-
-class _NoPlaces:
-    def place(self, number: str) -> None:
-        return None
-
-
-_NOWHERE = _NoPlaces()
 
 
 @frozen
@@ -157,6 +92,11 @@ class RouteRequest:
             transferred.
         diversions: The steps by which it came here, the first first.
         anonymous: The caller does not say who it is.
+        trunk: The trunk that it came in over; empty for the call of an extension.
+        called: Where it came in over a trunk, what the provider says was called, the likeliest first: ``number`` is
+            the first of these.
+        route: The inbound route by which it came to where it is; empty for none.
+        address: Where the request of the caller's phone came from, for its location.
     """
 
     caller: str
@@ -164,28 +104,10 @@ class RouteRequest:
     on_behalf: str | None = None
     diversions: tuple[Diversion, ...] = ()
     anonymous: bool = False
-
-
-@frozen
-class Situation:
-    """
-    All that the plan may look at besides the request; a simulation can replace any of it.
-
-    Attributes:
-        numbers: The directory.
-        reachable: How many phones of an extension can be reached now.
-        places: Ring groups, menus, rooms.
-        star_codes: The features by their codes (:func:`pbx.directory.star_codes.table`).
-        mailboxes: The numbers of mailboxes that belong to no extension.
-        offers: The kinds of destination that are there, besides ``extension``, ``refuse`` and ``hangup``.
-    """
-
-    numbers: Numbers
-    reachable: Phones
-    places: PlaceNumbers = _NOWHERE
-    star_codes: Mapping[str, str] = MappingProxyType({})
-    mailboxes: Container[str] = frozenset()
-    offers: Container[str] = frozenset()
+    trunk: str = ""
+    called: tuple[str, ...] = ()
+    route: str = ""
+    address: str = ""
 
 
 @frozen
@@ -195,13 +117,14 @@ class Destination:
 
     Attributes:
         kind: ``extension``, ``ring_group``, ``menu``, ``conference``, ``voicemail`` (to leave a message), ``mailbox``
-            (to hear messages), ``announcement``, ``directory`` (to dial by name), ``star``, ``pickup``, ``hangup`` or
-            ``refuse``.
-        target: The number; for ``announcement`` the prompt, for ``star`` the feature.
+            (to hear messages), ``announcement``, ``directory`` (to dial by name), ``star``, ``pickup``,
+            ``night_switch``, ``outside`` (beyond the house), ``hangup`` or ``refuse``.
+        target: The number; for ``announcement`` the prompt, for ``star`` the feature, for ``night_switch`` its digits.
         argument: For ``star``: what was dialled behind the code.
         status: For ``refuse``: the SIP status.
         cause: For ``refuse``: the cause of ITU-T Q.850.
         text: For ``refuse``: the reason in words.
+        outgoing: For ``outside``: the trunks, and how each is called.
     """
 
     kind: str
@@ -210,6 +133,7 @@ class Destination:
     status: int = 0
     cause: int = 0
     text: str = ""
+    outgoing: Outgoing | None = None
 
 
 @frozen
@@ -222,12 +146,16 @@ class Decision:
         reasons: The steps that led there, in order, in words.
         diversions: Those of the request and those that the plan added, the first first.
         on_behalf: The extension whose permission and limits apply from here, or ``None`` for the caller's.
+        route: The inbound route whose permission applies from here; empty for none.
+        prefix: What an inbound route puts before the caller's name.
     """
 
     destination: Destination
     reasons: tuple[str, ...]
     diversions: tuple[Diversion, ...] = ()
     on_behalf: str | None = None
+    route: str = ""
+    prefix: str = ""
 
 
 @frozen
@@ -372,6 +300,8 @@ def _to_feature(request: RouteRequest, situation: Situation) -> Decision:
         destination = Destination("pickup")
     elif name == "directory":
         destination = Destination("directory")
+    elif name == "night_switch":
+        destination = Destination("night_switch", argument)
     elif name == "pickup" and argument:
         destination = Destination("pickup", argument)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from pbx.directory.handling import PLAIN, Handling, handling_or_plain
+from pbx.directory.permissions import USUAL, Permissions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,6 +35,7 @@ class Extension:
         digests: Digest algorithm (``"MD5"``, ``"SHA-256"``) to H(A1) in hexadecimal (RFC 7616 3.4.2); read-only,
             and never part of ``repr``.
         handling: What it wants done with its calls.
+        permissions: What it may call beyond the house where :attr:`allow_external` is set, and how it is shown there.
     """
 
     number: str
@@ -44,3 +46,4 @@ class Extension:
     enabled: bool = True
     digests: Mapping[str, str] = field(factory=dict, converter=_read_only, repr=False, hash=False)
     handling: Handling = field(default=PLAIN, converter=handling_or_plain)
+    permissions: Permissions = USUAL

@@ -51,6 +51,7 @@ FEATURES: Mapping[str, Feature] = MappingProxyType({
     "no_answer_timeout": Feature("*25", argument=True),
     "block": Feature("*60", argument=True),
     "unblock": Feature("*80", argument=True),
+    "night_switch": Feature("*28", argument=True),
 })
 """Every feature that has a star code, by its name."""
 

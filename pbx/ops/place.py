@@ -4,7 +4,9 @@ Where the program lies, and with that where its files go unless the operator say
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import attrs
 
@@ -42,3 +44,19 @@ def place(package: Path | None = None) -> Place:
     if (top / "setup.cfg").is_file() and (top / "etc" / "config.yml").is_file():
         return Place(top / "etc" / "config.yml", top / "var", None)
     return INSTALLED
+
+
+def machine_zone(link: Path = Path("/etc/localtime")) -> str:
+    """
+    The name of the machine's time zone; ``UTC`` where it has none that can be told.
+
+    Args:
+        link: Where the machine keeps it: a symbolic link into the time zone database.
+    """
+    for name in filter(None, (os.environ.get("TZ", ""), str(link.resolve()).partition("/zoneinfo/")[2])):
+        try:
+            return ZoneInfo(name).key
+        except (KeyError, OSError, ValueError):
+            # A zone of the user's own making, or one that the database does not have.
+            continue
+    return "UTC"

@@ -4,27 +4,29 @@ The configuration file as it is written: one frozen struct a section, one field 
 
 from __future__ import annotations
 
-import ipaddress
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import msgspec
 from msgspec import Meta
 
 from pbx.audio.tones import COUNTRIES, DEFAULT
-from pbx.ops.strict import is_secret
-
-
-def _network(values: tuple[str, ...]) -> None:
-    for value in values:
-        ipaddress.ip_network(value)
-
-
-def _hosts(value: str | tuple[str, ...]) -> None:
-    values = (value,) if isinstance(value, str) else value
-    if not values:
-        raise ValueError("the list is empty")
-    for each in values:
-        ipaddress.ip_address(each)
+from pbx.ops.plan_sections import Alerts, Emergency, InboundRoute, Limits, OutboundRoute, Site, TimeCondition, Trunk
+from pbx.ops.section import (
+    Address,
+    Code,
+    Days,
+    Dialled,
+    HostName,
+    Hosts,
+    MailAddress,
+    Networks,
+    OptionalAddress,
+    Path,
+    Port,
+    Seconds,
+    Secret,
+    Section,
+    Text,
+)
 
 
 def _digest_algorithms(values: tuple[str, ...]) -> None:
@@ -34,46 +36,9 @@ def _digest_algorithms(values: tuple[str, ...]) -> None:
         raise ValueError("one stands twice")
 
 
-def _address(value: str | None) -> None:
-    if value is not None:
-        ipaddress.ip_address(value)
-
-
 def _database(value: str) -> None:
     if value != "embedded" and not value.startswith(("postgresql://", "postgres://")):
         raise ValueError("neither")
-
-
-Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
-Seconds = Annotated[int, Meta(ge=1, le=86400, description="whole seconds, 1 to 86400")]
-Address = Annotated[str, Meta(description="an IPv4 or IPv6 address", extra={"check": _address})]
-OptionalAddress = Annotated[str | None, Meta(description="an IPv4 or IPv6 address, or null", extra={"check": _address})]
-Hosts = Annotated[
-    str | tuple[str, ...],
-    Meta(description="an IPv4 or IPv6 address, or a list of such", extra={"check": _hosts}),
-]
-Networks = Annotated[
-    tuple[str, ...],
-    Meta(description="a list of networks, such as 192.168.0.0/16", extra={"check": _network}),
-]
-Code = Annotated[str, Meta(pattern=r"^[*#][0-9*#]{0,7}\Z", description='* or # and up to 7 keys, such as "*72"')] | None
-Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
-HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$", description="a host name")]
-Path = Annotated[str | None, Meta(description="a path, or null for the usual place")]
-Secret = Annotated[str, Meta(description="text, ${VARIABLE}, or file:/path", extra={"secret": True})]
-
-
-class Section(msgspec.Struct, frozen=True):
-    """
-    One section of the configuration; its representation leaves out secrets.
-    """
-
-    def __repr__(self) -> str:
-        shown: list[str] = []
-        for field in msgspec.structs.fields(self):
-            value: Any = "<secret>" if is_secret(field.type) else getattr(self, field.name)
-            shown.append(f"{field.name}={value if is_secret(field.type) else repr(value)}")
-        return f"{type(self).__name__}({', '.join(shown)})"
 
 
 class Server(Section, frozen=True):
@@ -150,13 +115,6 @@ class Logging(Section, frozen=True):
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
-MailAddress = Annotated[
-    str, Meta(pattern=r"^[!-?A-~]+@[0-9A-Za-z.-]+$", description="an address such as pbx@example.com")
-]
-Dialled = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", description="a number that can be dialled")]
-Days = Annotated[int, Meta(ge=1, le=36500, description="whole days, 1 to 36500")]
-
-
 class Smtp(Section, frozen=True):
     """
     The server that takes mail.
@@ -226,20 +184,7 @@ class StarCodes(Section, frozen=True):
     no_answer_timeout: Code = "*25"
     block: Code = "*60"
     unblock: Code = "*80"
-
-
-class Trunk(Section, frozen=True):
-    """
-    One provider.
-    """
-
-    name: Text
-    host: Text
-    port: Port = 5060
-    username: str = ""
-    password: Secret = ""
-    priority: Annotated[int, Meta(ge=1, le=100, description="a whole number, 1 (first) to 100")] = 1
-    enabled: bool = True
+    night_switch: Code = "*28"
 
 
 class Security(Section, frozen=True):
@@ -311,7 +256,14 @@ class Configuration(Section, frozen=True):
     logging: Logging = Logging()
     voicemail: Voicemail = Voicemail()
     star_codes: StarCodes = StarCodes()
+    site: Site = Site()
     sip_trunks: tuple[Trunk, ...] = ()
+    outbound_routes: tuple[OutboundRoute, ...] = ()
+    inbound_routes: tuple[InboundRoute, ...] = ()
+    time_conditions: tuple[TimeCondition, ...] = ()
+    limits: Limits = Limits()
+    emergency: Emergency = Emergency()
+    alerts: Alerts = Alerts()
     security: Security = Security()
     registration: Registration = Registration()
     media: Media = Media()

@@ -14,12 +14,16 @@ import msgspec
 import yaml
 
 from pbx.directory import star_codes
-from pbx.ops import sections
-from pbx.ops.place import Place, place
+from pbx.ops import plan_sections, sections
+from pbx.ops.place import Place, machine_zone, place
+from pbx.ops.plan_checks import contradictions
+from pbx.ops.plan_sections import as_plan
 from pbx.ops.strict import Mistake, convert
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from pbx.directory.plan import Plan
 
 
 class SettingsError(Exception):
@@ -54,6 +58,7 @@ class Settings:
         server_name: The host name that phones and people use.
         sip_hosts: The addresses to listen on for SIP.
         star_codes: The features by their codes.
+        plan: What it says about calls beyond the house.
     """
 
     file: Path
@@ -70,7 +75,9 @@ class Settings:
     logging: sections.Logging
     voicemail: sections.Voicemail
     star_codes: Mapping[str, str]
-    sip_trunks: tuple[sections.Trunk, ...]
+    sip_trunks: tuple[plan_sections.Trunk, ...]
+    plan: Plan
+    alerts: plan_sections.Alerts
     security: sections.Security
     registration: sections.Registration
     media: sections.Media
@@ -206,11 +213,7 @@ def _contradictions(configuration: sections.Configuration) -> list[Mistake]:
             found = f'found "{code}", which {codes[code]} has'
             mistakes.append(Mistake(f"star_codes.{name}", f"{found}; allowed is another code, or null for none"))
         codes.setdefault(code, name)
-    names = [trunk.name for trunk in configuration.sip_trunks]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            mistakes.append(Mistake(f"sip_trunks[{index}].name", f"found {name!r} a second time"))
-    return mistakes
+    return [*mistakes, *contradictions(configuration)]
 
 
 def _resolved(configuration: sections.Configuration, path: Path, data: Path | None, where: Place) -> Settings:
@@ -239,6 +242,11 @@ def _resolved(configuration: sections.Configuration, path: Path, data: Path | No
         voicemail=configuration.voicemail,
         star_codes=star_codes.table(msgspec.structs.asdict(configuration.star_codes)),
         sip_trunks=configuration.sip_trunks,
+        plan=as_plan(
+            configuration.site, configuration.sip_trunks, configuration.outbound_routes, configuration.inbound_routes,
+            configuration.time_conditions, configuration.limits, configuration.emergency, machine_zone(),
+        ),
+        alerts=configuration.alerts,
         security=configuration.security,
         registration=configuration.registration,
         media=configuration.media,

@@ -14,7 +14,6 @@ from pbx.directory.dialplan import (
     Diversion,
     Ring,
     RouteRequest,
-    Situation,
     after,
     decide,
     ringing_plan,
@@ -23,6 +22,7 @@ from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Menu, Places, RingGroup, Room
+from pbx.directory.situation import Situation
 from pbx.directory.star_codes import USUAL
 
 EVERYTHING = frozenset({"ring_group", "menu", "conference", "voicemail", "mailbox", "directory", "star", "pickup"})

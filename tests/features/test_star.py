@@ -187,7 +187,7 @@ class StarCodesTests(SynchronousTestCase):
         """
         Each star code that the dialplan sends here is known here.
         """
-        elsewhere = {"voicemail", "voicemail_any", "voicemail_of", "pickup_group", "directory"}
+        elsewhere = {"voicemail", "voicemail_any", "voicemail_of", "pickup_group", "directory", "night_switch"}
         tested = {case[0] for case in CASES} | {"pickup"}
         self.assertEqual(tested, set(FEATURES) - elsewhere)
         self.assertEqual(set(SWITCHES) | set(self.stars._with_argument), tested)

@@ -13,7 +13,7 @@ import yaml
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.directory.star_codes import USUAL
-from pbx.ops import sections
+from pbx.ops import plan_sections, sections
 from pbx.ops.place import INSTALLED, Place
 from pbx.ops.settings import Settings, SettingsError, load
 
@@ -55,7 +55,8 @@ class SampleTests(SettingsCase):
         text = SAMPLE.read_text(encoding="utf-8")
         sample, empty = self.load(text), self.load("")
         for name in (
-            "server", "api", "database", "logging", "voicemail", "star_codes", "sip_trunks", "security", "media", "blf",
+            "server", "api", "database", "logging", "voicemail", "star_codes", "sip_trunks", "plan", "alerts",
+            "security", "media", "blf",
         ):
             self.assertEqual(getattr(sample, name), getattr(empty, name), name)
         self.assertEqual((sample.registration, sample.manhole), (empty.registration, empty.manhole))
@@ -86,9 +87,12 @@ class SampleTests(SettingsCase):
 
         text = SAMPLE.read_text(encoding="utf-8")
         self.assertEqual(missing(sections.Configuration, yaml.safe_load(text), ""), [])
-        commented = set(re.findall(r"^#   (\w+):", text, re.MULTILINE))
-        fields = [*msgspec.structs.fields(sections.Trunk), *msgspec.structs.fields(sections.Manhole)]
-        self.assertEqual(commented, {field.encode_name for field in fields})
+        commented = set(re.findall(r"^ *#   (\w+):", text, re.MULTILINE))
+        structs = (
+            plan_sections.Trunk, plan_sections.OutboundRoute, plan_sections.InboundRoute, plan_sections.TimeCondition,
+            plan_sections.Location, sections.Manhole,
+        )
+        self.assertEqual(commented, {field.encode_name for each in structs for field in msgspec.structs.fields(each)})
 
 
 class PathTests(SettingsCase):
@@ -158,8 +162,9 @@ class MistakeTests(SettingsCase):
             sorted(self.mistakes(text)),
             [
                 "line 10, sip_trunks[0].enabled: found 'maybe'; allowed is true or false",
-                "line 11, colour: unknown key; known here: api, blf, database, logging, manhole, media, paths, "
-                "registration, security, server, sip_trunks, star_codes, voicemail",
+                "line 11, colour: unknown key; known here: alerts, api, blf, database, emergency, "
+                "inbound_routes, limits, logging, manhole, media, outbound_routes, paths, registration, security, "
+                "server, sip_trunks, site, star_codes, time_conditions, voicemail",
                 "line 2, server.sip_prot: unknown key; did you mean sip_port?",
                 "line 3, server.sip_port: found '5060'; allowed is a port, 1 to 65535",
                 "line 4, server.external_ip: found 'example.org'; 'example.org' does not appear to be an IPv4 or "

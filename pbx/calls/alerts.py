@@ -1,0 +1,45 @@
+"""
+What somebody must see to: said by calls, told to people by whoever provides it.
+"""
+
+from __future__ import annotations
+
+from zope.interface import Interface, implementer
+
+
+class IAlerts(Interface):
+    """
+    Who tells the people who run the exchange.
+    """
+
+    def alert(kind: str, subject: str, text: str) -> None:  # noqa: N805
+        """
+        Something is wrong, and stays so until :meth:`settled`; the same once more changes nothing but its text.
+
+        Args:
+            kind: What kind of thing: ``trunk``, ``toll_limit``, ``emergency``, ``inbound``.
+            subject: Which: the name of a trunk, the number of an extension.
+            text: What is wrong, and what to do, in words.
+        """
+
+    def settled(kind: str, subject: str, text: str) -> None:  # noqa: N805
+        """
+        It is well again; without effect where nothing was wrong.
+        """
+
+
+@implementer(IAlerts)
+class NoAlerts:
+    """
+    Nobody is told.
+    """
+
+    def alert(self, kind: str, subject: str, text: str) -> None:
+        """
+        Nothing.
+        """
+
+    def settled(self, kind: str, subject: str, text: str) -> None:
+        """
+        Nothing.
+        """

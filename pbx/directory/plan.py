@@ -1,0 +1,163 @@
+"""
+The plan: all that decides about calls beyond the house, as one value, from the configuration and the database together.
+"""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from attrs import evolve, field, frozen
+from twisted.logger import Logger
+
+from pbx.directory.emergency import Emergency
+from pbx.directory.inbound_route import InboundRoute
+from pbx.directory.outbound_route import OutboundRoute
+from pbx.directory.permissions import TollLimits
+from pbx.directory.rates import Rate
+from pbx.directory.time_condition import TimeCondition
+from pbx.directory.trunk import Trunk
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+def _read_only(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    return MappingProxyType(dict(values))
+
+
+@frozen
+class Site:
+    """
+    Where the exchange stands.
+
+    Attributes:
+        country: The ISO 3166 code (``US``, ``DE``) by whose rules numbers are dialled.
+        area_code: The area within which calls are local, without the trunk prefix (``30``, ``212``); empty for none.
+        time_zone: The zone of hours and days, such as ``Europe/Berlin``.
+        outside_prefix: What is dialled before a number beyond the house; empty for nothing.
+    """
+
+    country: str = "US"
+    area_code: str = ""
+    time_zone: str = "UTC"
+    outside_prefix: str = ""
+
+
+@frozen
+class Plan:
+    """
+    All that decides about calls beyond the house; never changed, only replaced as a whole.
+
+    Attributes:
+        site: Where the exchange stands.
+        trunks: The trunks by name.
+        outbound: The ways out, in the order of asking.
+        inbound: The ways in, likewise.
+        conditions: The time conditions by name.
+        rates: By trunk, the rates by prefix.
+        limits: What holds for every extension.
+        emergency: Emergency calls.
+    """
+
+    site: Site = Site()
+    trunks: Mapping[str, Trunk] = field(factory=dict, converter=_read_only, hash=False)
+    outbound: tuple[OutboundRoute, ...] = ()
+    inbound: tuple[InboundRoute, ...] = ()
+    conditions: Mapping[str, TimeCondition] = field(factory=dict, converter=_read_only, hash=False)
+    rates: Mapping[str, Mapping[str, Rate]] = field(factory=dict, converter=_read_only, hash=False)
+    limits: TollLimits = field(factory=TollLimits)
+    emergency: Emergency = field(factory=Emergency)
+
+
+NO_PLAN = Plan()
+
+Kind: TypeAlias = Literal["trunk", "outbound_route", "inbound_route", "time_condition"]
+"""What of the plan is kept in the database as well, piece by piece, each with a name of its own."""
+
+Piece: TypeAlias = Trunk | OutboundRoute | InboundRoute | TimeCondition
+
+PIECES: Mapping[Kind, type[Piece]] = MappingProxyType({
+    "trunk": Trunk,
+    "outbound_route": OutboundRoute,
+    "inbound_route": InboundRoute,
+    "time_condition": TimeCondition,
+})
+"""The class of each kind."""
+
+Change: TypeAlias = "Callable[[Plan, Plan], None]"
+"""Called with the plan before and after."""
+
+
+class PlanBook:
+    """
+    The plan as it is now, and those who want to know when it changes.
+
+    What the configuration says comes first: a piece of the database with the name of one of the configuration is left
+    out, and routes of the database are asked after those of the configuration.
+
+    Attributes:
+        plan: The plan as it is now.
+        configured: What the configuration alone says.
+    """
+
+    log = Logger()
+
+    def __init__(self, configured: Plan = NO_PLAN) -> None:
+        self.configured = configured
+        self.plan = configured
+        self._kept: dict[Kind, tuple[Any, ...]] = {}
+        self._rates: Mapping[str, Mapping[str, Rate]] = {}
+        self._observers: list[Change] = []
+
+    def configure(self, configured: Plan) -> None:
+        """
+        Go by another configuration.
+        """
+        self.configured = configured
+        self._merge()
+
+    def keep(self, kind: Kind, pieces: Iterable[Piece]) -> None:
+        """
+        Go by what the database has of a kind, in the order of asking.
+        """
+        self._kept[kind] = tuple(pieces)
+        self._merge()
+
+    def keep_rates(self, rates: Mapping[str, Mapping[str, Rate]]) -> None:
+        """
+        Go by the rates of the database, by trunk and prefix.
+        """
+        self._rates = rates
+        self._merge()
+
+    def on_change(self, observer: Change) -> None:
+        """
+        Call ``observer(before, after)`` at every change from now on.
+        """
+        self._observers.append(observer)
+
+    def _merge(self) -> None:
+        base, before = self.configured, self.plan
+        self.plan = evolve(
+            base,
+            trunks={**self._named("trunk"), **base.trunks},
+            conditions={**self._named("time_condition"), **base.conditions},
+            outbound=(*base.outbound, *self._behind("outbound_route", base.outbound)),
+            inbound=(*base.inbound, *self._behind("inbound_route", base.inbound)),
+            rates={**self._rates, **base.rates},
+        )
+        if self.plan == before:
+            return
+        for observer in self._observers:
+            try:
+                observer(before, self.plan)
+            except Exception:  # noqa: BLE001 - one observer's mistake must not keep the plan stale for the others
+                self.log.failure("An observer of the plan failed")
+
+    def _named(self, kind: Kind) -> dict[str, Any]:
+        return {piece.name: piece for piece in self._kept.get(kind, ())}
+
+    def _behind(self, kind: Kind, configured: Iterable[Any]) -> list[Any]:
+        names = {piece.name for piece in configured}
+        return [piece for piece in self._kept.get(kind, ()) if piece.name not in names]
