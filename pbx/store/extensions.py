@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
+from twisted.internet.defer import DeferredLock
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 
@@ -61,6 +62,9 @@ class Extensions:
         self._directory = directory
         self._realm = realm
         self._fips = fips
+        # A write and what it says come one after the other: of two answers that cross, the older one must not be what
+        # the directory has in the end.
+        self._in_turn = DeferredLock()
         self._mirror = Mirror(reactor, database, CHANNEL, self._load, self._reread, "extensions")
 
     @property
@@ -127,12 +131,11 @@ class Extensions:
             DatabaseDown: The database is away.
         """
         digests, kept = await self._hashed(number, password)
-        rows = await self._database.query(
+        return await self._write(
             "INSERT INTO extension (number, name, email, allow_external, is_admin, enabled, digests, password)"  # noqa: S608
             f" VALUES (%s, %s, %s, %s, %s, %s, %s::jsonb, %s) RETURNING {COLUMNS}",
             (number, name, email, allow_external, is_admin, enabled, digests, kept),
         )
-        return self._put(rows[0])
 
     async def update(self, number: str, *, password: str | None = None, **changes: Any) -> Extension:
         """
@@ -158,10 +161,7 @@ class Extensions:
             changes |= {"digests": digests, "password": kept}
         columns = "".join(f"{name} = %s, " for name in changes)
         statement = f"UPDATE extension SET {columns}changed = now() WHERE number = %s RETURNING {COLUMNS}"  # noqa: S608
-        rows = await self._database.query(statement, (*changes.values(), number))
-        if not rows:
-            raise UnknownExtensionError(number)
-        return self._put(rows[0])
+        return await self._write(statement, (*changes.values(), number))
 
     async def change_handling(self, number: str, **changes: Any) -> Extension:
         """
@@ -178,28 +178,33 @@ class Extensions:
         """
         whole = attrs.asdict(Handling(**changes))
         named = {name: whole[name] for name in changes}
-        rows = await self._database.query(
+        return await self._write(
             "UPDATE extension SET handling = handling || %s::jsonb, changed = now() WHERE number = %s"  # noqa: S608
             f" RETURNING {COLUMNS}",
             (document(named).decode(), number),
         )
-        if not rows:
-            raise UnknownExtensionError(number)
-        return self._put(rows[0])
 
     async def remove(self, number: str) -> bool:
         """
         Remove an extension; ``False`` when there was none.
         """
-        removed = await self._database.execute("DELETE FROM extension WHERE number = %s", (number,))
-        self._directory.remove(number)
+        async with self._in_turn:
+            removed = await self._database.execute("DELETE FROM extension WHERE number = %s", (number,))
+            self._directory.remove(number)
         return removed > 0
 
     # The directory
 
-    def _put(self, row: dict[str, Any]) -> Extension:
-        extension = self._read(row)
-        self._directory.put(extension)
+    async def _write(self, statement: str, values: tuple[Any, ...]) -> Extension:
+        """
+        Change one row, and the directory with it; ``values`` end with its number where none may match.
+        """
+        async with self._in_turn:
+            rows = await self._database.query(statement, values)
+            if not rows:
+                raise UnknownExtensionError(values[-1])
+            extension = self._read(rows[0])
+            self._directory.put(extension)
         return extension
 
     def _read(self, row: dict[str, Any]) -> Extension:
@@ -212,14 +217,16 @@ class Extensions:
         return Extension(**{**row, "handling": handling})
 
     async def _load(self) -> None:
-        self._directory.replace(await self.list())
+        async with self._in_turn:
+            self._directory.replace(await self.list())
 
     async def _reread(self, number: str) -> None:
-        extension = await self.get(number)
-        if extension is None:
-            self._directory.remove(number)
-        else:
-            self._directory.put(extension)
+        async with self._in_turn:
+            extension = await self.get(number)
+            if extension is None:
+                self._directory.remove(number)
+            else:
+                self._directory.put(extension)
 
     async def _hashed(self, number: str, password: str) -> tuple[str, str]:
         def both() -> tuple[str, str]:

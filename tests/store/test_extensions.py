@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import os
 import signal
+from typing import Any
 
 from attrs import evolve
 from twisted.internet.defer import Deferred, gatherResults
+from twisted.internet.task import deferLater
 
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
@@ -131,6 +133,29 @@ class ExtensionsTests(DatabaseTestCase):
         await self.database.execute("UPDATE extension SET handling = '{\"dnd\": 5}'")
         (read,) = await self.extensions.list()
         self.assertEqual((read.name, read.handling), ("John", PLAIN))
+
+    async def test_answers_that_cross(self) -> None:
+        """
+        Of two changes at once the directory has the later one in the end, whichever answer comes first.
+        """
+        await self.extensions.add("1005", "John", PASSWORD)
+        # What the database notifies of would put it right a moment later.
+        await self.extensions.stop()
+        ask, asked = self.database.query, []
+
+        async def slow_at_first(*arguments: Any) -> Any:
+            asked.append(arguments)
+            answer = await ask(*arguments)
+            if len(asked) == 1:
+                await deferLater(reactor, 0.1)
+            return answer
+
+        self.patch(self.database, "query", slow_at_first)
+        first = run(self.extensions.update("1005", name="Jane"))
+        await run(self.extensions.update("1005", name="Joan"))
+        await first
+        (extension,) = self.directory.all()
+        self.assertEqual((len(asked), extension.name), (2, "Joan"))
 
     async def test_remove(self) -> None:
         """
