@@ -145,8 +145,9 @@ class ExtensionsTests(DatabaseTestCase):
 
         async def slow_at_first(*arguments: Any) -> Any:
             asked.append(arguments)
+            is_first = len(asked) == 1
             answer = await ask(*arguments)
-            if len(asked) == 1:
+            if is_first:
                 await deferLater(reactor, 0.1)
             return answer
 
