@@ -61,6 +61,9 @@ class LegBegan:
         peer_name: The name that goes with it.
         anonymous: Whether it sees neither.
         trunk: The trunk that leads to it, where ``party`` is a number beyond the house.
+        payer: The extension, or the inbound route, whose permission and limits a call out over that trunk goes by;
+            empty for a call in.
+        emergency: Whether it is an emergency call, which no limit counts.
     """
 
     call: str
@@ -74,6 +77,8 @@ class LegBegan:
     peer_name: str = ""
     anonymous: bool = False
     trunk: str = ""
+    payer: str = ""
+    emergency: bool = False
 
 
 @frozen(slots=True)

@@ -102,6 +102,8 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
                 "call_id": event.sip_call_id, "started": stamp(event.at), "rang": None, "answered": None,
                 "ended": None, "codec": None, "status": None, "reason": None, "quality": None,
             }
+            if event.trunk:
+                legs[event.leg].update(trunk=event.trunk, payer=event.payer, emergency=event.emergency)
         elif type(event) is LegRang:
             legs[event.leg]["rang"] = stamp(event.at)
         elif type(event) is LegAnswered:

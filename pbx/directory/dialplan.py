@@ -137,6 +137,24 @@ class Destination:
 
 
 @frozen
+class Limited:
+    """
+    A call beyond the house that a toll-fraud limit did not let through: somebody is told of it.
+
+    Attributes:
+        payer: The extension, or the inbound route, whose limit it is.
+        limit: Which: ``classes``, ``blocked``, ``hours``, ``concurrent``, ``minutes`` or ``spend``.
+        number: What was called.
+        text: Why not, in words.
+    """
+
+    payer: str
+    limit: str
+    number: str
+    text: str
+
+
+@frozen
 class Decision:
     """
     Where a call goes, and why.
@@ -148,6 +166,7 @@ class Decision:
         on_behalf: The extension whose permission and limits apply from here, or ``None`` for the caller's.
         route: The inbound route whose permission applies from here; empty for none.
         prefix: What an inbound route puts before the caller's name.
+        limited: The toll-fraud limits that it ran into, also by a forward that was ignored for it.
     """
 
     destination: Destination
@@ -156,6 +175,7 @@ class Decision:
     on_behalf: str | None = None
     route: str = ""
     prefix: str = ""
+    limited: tuple[Limited, ...] = ()
 
 
 @frozen
