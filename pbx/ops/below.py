@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pbx.media.settings import MediaSettings
+from pbx.ops.section import name_server
 from pbx.transport.guard import GuardSettings
 from pbx.transport.settings import TransportSettings
 
@@ -106,6 +107,13 @@ def transport_settings(settings: Settings, connections: int) -> TransportSetting
         max_connections=connections,
         max_connections_per_address=max(1, min(MOST_FROM_ONE, connections // 2)),
     )
+
+
+def name_servers(settings: Settings) -> tuple[tuple[str, int], ...]:
+    """
+    Address and port of each name server of the configuration; none where those of the machine are asked.
+    """
+    return tuple(name_server(value) for value in settings.server.dns or ())
 
 
 def media_settings(settings: Settings) -> MediaSettings:

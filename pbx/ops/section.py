@@ -5,6 +5,7 @@ What the sections of the configuration file have in common: how they look in a l
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import Annotated, Any
 
 import msgspec
@@ -26,6 +27,28 @@ def _hosts(value: str | tuple[str, ...]) -> None:
         ipaddress.ip_address(each)
 
 
+def name_server(value: str) -> tuple[str, int]:
+    """
+    Address and port of a name server as it is written: ``192.168.1.1``, ``192.168.1.1:5353`` or ``[fe80::1]:5353``.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    found = re.fullmatch(r"(?:\[([^]]+)\]|([^:]+))(?::([0-9]{1,5}))?", value)
+    host, port = (value, 53) if found is None else (found[1] or found[2], int(found[3] or 53))
+    ipaddress.ip_address(host)
+    if not 1 <= port <= 65535:
+        raise ValueError("there is no such port")
+    return host, port
+
+
+def _name_servers(values: tuple[str, ...] | None) -> None:
+    if values is not None and not values:
+        raise ValueError("the list is empty")
+    for value in values or ():
+        name_server(value)
+
+
 def _address(value: str | None) -> None:
     if value is not None:
         ipaddress.ip_address(value)
@@ -42,6 +65,13 @@ Hosts = Annotated[
 Networks = Annotated[
     tuple[str, ...],
     Meta(description="a list of networks, such as 192.168.0.0/16", extra={"check": _network}),
+]
+NameServers = Annotated[
+    tuple[str, ...] | None,
+    Meta(
+        description="a list of addresses, such as 192.168.1.1 or 192.168.1.1:5353, or null",
+        extra={"check": _name_servers},
+    ),
 ]
 Code = Annotated[str, Meta(pattern=r"^[*#][0-9*#]{0,7}\Z", description='* or # and up to 7 keys, such as "*72"')] | None
 Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]

@@ -18,6 +18,7 @@ from pbx.ops.section import (
     HostName,
     Hosts,
     MailAddress,
+    NameServers,
     Networks,
     OptionalAddress,
     Path,
@@ -63,6 +64,7 @@ class Server(Section, frozen=True):
     rtp_port_range_start: Annotated[int, Meta(ge=1024, le=65534, description="a port, 1024 to 65534")] = 10000
     rtp_port_range_end: Annotated[int, Meta(ge=1025, le=65535, description="a port, 1025 to 65535")] = 20000
     server_name: HostName | None = None
+    dns: NameServers = None
 
 
 class Paths(Section, frozen=True):

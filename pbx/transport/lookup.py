@@ -16,6 +16,8 @@ from twisted.names.error import DNSServerError, DomainError, ResolverError
 from twisted.names.resolve import ResolverChain
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from twisted.internet.interfaces import IReactorTime
 
 TIMEOUT = (1, 2)
@@ -106,7 +108,12 @@ class Lookup:
         return records
 
 
-def system_resolver(reactor: Any, resolv_conf: str = "/etc/resolv.conf", hosts_file: bytes = b"/etc/hosts") -> Any:
+def system_resolver(
+    reactor: Any,
+    resolv_conf: str = "/etc/resolv.conf",
+    hosts_file: bytes = b"/etc/hosts",
+    servers: Sequence[tuple[str, int]] = (),
+) -> Any:
     """
     The machine's own way to look names up: its hosts file, then its name servers.
 
@@ -114,9 +121,11 @@ def system_resolver(reactor: Any, resolv_conf: str = "/etc/resolv.conf", hosts_f
         reactor: Sends the queries and runs their timers.
         resolv_conf: Where the name servers are listed; read again each minute.
         hosts_file: Where hosts are listed.
+        servers: Addresses and ports of name servers to ask in place of those listed.
 
     Returns:
         A provider of Twisted's ``IResolver``.
     """
-    stub = StubResolver(resolv_conf, reactor=reactor, timeout=TIMEOUT)
+    listed = None if servers else resolv_conf
+    stub = StubResolver(listed, servers=list(servers), reactor=reactor, timeout=TIMEOUT)
     return ResolverChain([hosts.Resolver(hosts_file), stub])

@@ -17,6 +17,7 @@ from pbx.ops.below import (
     certificate_addresses,
     guard_settings,
     media_settings,
+    name_servers,
     transport_settings,
 )
 from pbx.ops.settings import Settings, SettingsError, load
@@ -50,6 +51,19 @@ class BelowTests(SynchronousTestCase):
         self.assertEqual(settings.sip_hosts, ("192.0.2.1", "::1"))
         self.assertEqual((settings.sip_port, settings.tls_port, settings.external_ip), (5070, None, None))
         self.assertEqual((settings.max_connections, settings.max_connections_per_address), (300, 150))
+
+    def test_name_servers(self) -> None:
+        """
+        Name servers are addresses, with a port or without; none means those of the machine.
+        """
+        self.assertEqual(name_servers(self.settings()), ())
+        text = 'server: {dns: ["192.0.2.53", "127.0.0.1:5353", "[::1]:5353"]}'
+        found = (("192.0.2.53", 53), ("127.0.0.1", 5353), ("::1", 5353))
+        self.assertEqual(name_servers(self.settings(text)), found)
+        for wrong in ("[]", "[example.org]", "['192.0.2.53:0']", "['192.0.2.53:99999']"):
+            with self.assertRaises(SettingsError, msg=wrong) as caught:
+                self.settings(f"server: {{dns: {wrong}}}")
+            self.assertIn("allowed is a list of addresses", str(caught.exception))
 
     def test_certificate(self) -> None:
         """

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, TimeoutError, fail, succeed
+from twisted.internet.protocol import DatagramProtocol
 from twisted.internet.task import Clock
 from twisted.names import dns
 from twisted.names.error import DNSNameError, DNSNotImplementedError, DNSServerError
@@ -327,3 +328,29 @@ class SystemResolverTests(SynchronousTestCase):
         pending = Deferred.fromCoroutine(look.records("other.example", dns.A))
         network.advance(3.5)
         self.failureResultOf(pending, LookupFailed)
+
+    def test_name_servers_of_the_configuration(self) -> None:
+        """
+        Name servers that are given are asked in place of those of resolv.conf.
+        """
+        network = Network(delay=0.01)
+        asked: list[str] = []
+        reactor = network.reactor("10.0.0.1")
+
+        class NameServer(DatagramProtocol):
+            def __init__(self, name: str) -> None:
+                self.name = name
+
+            def datagramReceived(self, datagram: bytes, address: Any) -> None:
+                asked.append(self.name)
+
+        network.reactor("10.0.0.53").listenUDP(53, NameServer("listed"))
+        network.reactor("10.0.0.54").listenUDP(5353, NameServer("given"))
+        conf = self.mktemp()
+        with open(conf, "w") as file:  # noqa: PTH123
+            file.write("nameserver 10.0.0.53\n")
+        look = Lookup(system_resolver(reactor, conf, servers=[("10.0.0.54", 5353)]), network.clock)
+        pending = Deferred.fromCoroutine(look.records("other.example", dns.A))
+        network.advance(3.5)
+        self.failureResultOf(pending, LookupFailed)
+        self.assertEqual(set(asked), {"given"})
