@@ -8,7 +8,7 @@ handset of our own, with baresip as the parties that are heard.
 from __future__ import annotations
 
 from tests.wire.agent import Dialog
-from tests.wire.ears import ListeningTestCase, shipped
+from tests.wire.ears import MUSIC, ListeningTestCase, listen, score, shipped
 from tests.wire.exchange import PASSWORD
 from tests.wire.handset import Handset
 from tests.wire.process import eventually
@@ -157,6 +157,35 @@ class TransferTests(ListeningTestCase):
         await caller.hang_up(dialog)
         (record,) = await self.new_records()
         self.assertEqual([leg["party"] for leg in record["legs"]], ["1005", "1006", "1007", "1008"])
+        await self.nothing_left()
+
+    async def test_update(self) -> None:
+        """
+        SIPp calls 1005, which the API takes out for 1007: by UPDATE SIPp is told so, holds, and resumes.
+        """
+        first, target = await self.phone("1005"), await self.phone("1007")
+        row = ("1006", "1005", credentials("1006", PASSWORD))
+        caller = Scenario("update", self.mktemp(), server=self.exchange.server, rows=[row], pause_ms=5500)
+        caller.start()
+        self.addCleanup(caller.stop)
+        await first.event("CALL_ESTABLISHED")
+        _, live = await self.api("GET", "/api/calls")
+        path = f"/api/calls/{live['calls'][0]['id']}/transfer"
+        self.assertEqual((await self.api("POST", path, {"by": "1005", "to": "1007"}))[0], 204)
+        await target.event("CALL_ESTABLISHED")
+        music, best = shipped("music/default"), 0.0
+        for _ in range(4):
+            # It holds half a second after it was told of 1007, and for long enough to be listened to.
+            (piece,) = await listen(target, seconds=MUSIC)
+            best = max(best, score(piece, music))
+            if best >= 0.8:
+                break
+        self.assertGreaterEqual(best, 0.8, "1007 hears the music")
+        outcome = await caller.outcome(20)
+        self.assertEqual((outcome.successful, outcome.failed, outcome.resent_to_it), (1, 0, 0), outcome.errors)
+        await target.event("CALL_CLOSED")
+        (record,) = await self.new_records()
+        self.assertEqual([leg["party"] for leg in record["legs"]], ["1006", "1005", "1007"])
         await self.nothing_left()
 
     async def test_to_voicemail(self) -> None:
