@@ -62,14 +62,27 @@ class Child(ProcessProtocol):
         status: its exit status once it has ended (negative: the signal), else ``None``.
     """
 
-    def __init__(self, argv: Sequence[str], env: Mapping[str, str] | None = None, cwd: str | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str],
+        env: Mapping[str, str] | None = None,
+        cwd: str | None = None,
+        when_orphaned: str = "KILL",
+    ) -> None:
+        """
+        Args:
+            argv: the command.
+            env: its environment, the test's own by default.
+            cwd: where it runs.
+            when_orphaned: the signal that the kernel ends it by; one with children of its own needs a moment for them.
+        """
         self.argv = list(argv)
         self.lines: list[str] = []
         self.status: int | None = None
         self._rest = b""
         self._waiting_end: list[Deferred[int]] = []
         self._waiting_line: list[tuple[re.Pattern[str], Deferred[str]]] = []
-        command = ["/usr/bin/setpriv", "--pdeathsig", "KILL", "--", *self.argv]
+        command = ["/usr/bin/setpriv", "--pdeathsig", when_orphaned, "--", *self.argv]
         environment = dict(os.environ if env is None else env) | {"PYTHONPATH": str(ROOT)}
         self._process = reactor.spawnProcess(self, command[0], command, env=environment, path=cwd)
 

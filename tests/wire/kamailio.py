@@ -1,0 +1,121 @@
+"""
+A provider: one Kamailio 5.6, with a registrar, digest challenges and the world behind it.
+
+Its configuration lies beside this file in ``kamailio/``. Whoever sends from the world's port is the world: its calls go
+to where the account has registered. Everybody else must be the account.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+from string import Template
+
+from twisted.internet.threads import deferToThread
+
+from tests.wire.ports import free_ports
+from tests.wire.process import Child, eventually
+
+PROGRAM = "/usr/sbin/kamailio"
+CONTROL = "/usr/sbin/kamcmd"
+CONFIGURATION = Path(__file__).parent / "kamailio" / "provider.cfg"
+
+ACCOUNT = "company"
+"""The account's user."""
+
+PASSWORD = "Nebelhorn-4711"
+"""Its password."""
+
+
+class Kamailio:
+    """
+    One provider, from start to stop; it can be started again.
+
+    Attributes:
+        host: its address.
+        port: its port, UDP and TCP.
+    """
+
+    def __init__(self, *, world: int, algorithm: str = "MD5", longest: int = 3600, host: str = "127.0.0.1") -> None:
+        """
+        Args:
+            world: the port of 127.0.0.1 where the world is.
+            algorithm: of the digest, ``MD5`` or ``SHA-256``.
+            longest: seconds for which it registers at most.
+            host: its address.
+        """
+        self.host = host
+        self.port = free_ports(1, host)
+        # The path of a socket has room for 107 characters.
+        self.directory = Path(tempfile.mkdtemp(prefix="pbx-provider-"))
+        text = Template(CONFIGURATION.read_text()).substitute(
+            host=host, port=self.port, directory=self.directory, algorithm=algorithm, longest=longest,
+            account=ACCOUNT, password=PASSWORD, world=world, world_host="127.0.0.1",
+        )
+        self._file = self.directory / "provider.cfg"
+        self._file.write_text(text)
+        self._child: Child | None = None
+
+    @property
+    def server(self) -> str:
+        """
+        ``host:port``.
+        """
+        return f"{self.host}:{self.port}"
+
+    async def start(self) -> None:
+        """
+        Run it, until it can be asked.
+        """
+        argv = [PROGRAM, "-DD", "-E", "-m", "16", "-M", "4", "-f", str(self._file), "-w", str(self.directory)]
+        argv += ["-Y", str(self.directory)]
+        # Its processes end with the first of them, when that is asked to.
+        child = self._child = Child(argv, when_orphaned="TERM")
+
+        async def ask() -> bool:
+            if child.status is not None:
+                raise RuntimeError(f"Kamailio ended with {child.status}:\n{child.tail()}")
+            return bool(await self._control("core.uptime"))
+
+        await eventually(ask, 10, "Kamailio")
+
+    async def stop(self) -> None:
+        """
+        End it at once, as by a power cut: it says nothing to anybody.
+        """
+        if self._child is not None:
+            await self._child.stop(signal.SIGTERM)
+            self._child = None
+
+    async def remove(self) -> None:
+        """
+        End it for good.
+        """
+        await self.stop()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    async def contacts(self) -> list[str]:
+        """
+        Where the account has registered: the contacts in the location table.
+        """
+        said = await self._control("ul.dump")
+        return re.findall(r"^\s*Address: (\S+)", said, re.MULTILINE)
+
+    async def registered(self, within: float = 10) -> list[str]:
+        """
+        The same, once there are any.
+        """
+        return await eventually(self.contacts, within, "a registration with Kamailio")
+
+    async def _control(self, *words: str) -> str:
+        command = [CONTROL, "-s", f"unix:{self.directory}/control", *words]
+
+        def run() -> str:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=5, check=False)  # noqa: S603 - ours
+            return done.stdout if done.returncode == 0 else ""
+
+        return await deferToThread(run)
