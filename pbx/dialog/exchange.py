@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pbx.dialog.credentials import MOST_ANSWERS, proofs
 from pbx.dialog.reopening import reopen
 from pbx.sip.message import ProtocolError
 from pbx.transaction.user import IClientUser
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
     from twisted.internet.interfaces import IDelayedCall
 
+    from pbx.dialog.credentials import ICredentials
     from pbx.dialog.dialog import Dialog
     from pbx.dialog.session import Session
     from pbx.dialog.useragent import UserAgentCore
-    from pbx.sip.message import Response
+    from pbx.sip.message import Request, Response
     from pbx.transaction.client_transaction import ClientTransaction
 
 log = Logger()
@@ -39,6 +41,7 @@ class Usage(Protocol):
 
     core: UserAgentCore
     dialog: Dialog
+    credentials: ICredentials | None
 
     def exchange_ended(self, exchange: Exchange) -> None:
         """
@@ -51,20 +54,29 @@ class Usage(Protocol):
         """
 
 
-def send_ack(session: Usage, cseq: int) -> None:
+def send_ack(session: Usage, invite: Request) -> None:
     """
     Send the ACK to a 2xx: a request of its own, outside any transaction (RFC 3261 13.2.2.4).
+
+    Args:
+        session: Whose dialog it goes to.
+        invite: The INVITE that was answered, whose number and credentials it bears (RFC 3261 22.1).
     """
     try:
-        session.core.transactions.send_ack(session.dialog.request("ACK", cseq=cseq), session.dialog.flow)
+        _send_ack(session, invite)
     except FlowClosed:
-        session.core.tasks.start(_send_ack_elsewhere(session, cseq), "acknowledge over a new connection")
+        session.core.tasks.start(_send_ack_elsewhere(session, invite), "acknowledge over a new connection")
 
 
-async def _send_ack_elsewhere(session: Usage, cseq: int) -> None:
+def _send_ack(session: Usage, invite: Request) -> None:
+    ack = session.dialog.request("ACK", proofs(invite), cseq=invite.cseq.number)
+    session.core.transactions.send_ack(ack, session.dialog.flow)
+
+
+async def _send_ack_elsewhere(session: Usage, invite: Request) -> None:
     try:
         await reopen(session.core, session.dialog)
-        session.core.transactions.send_ack(session.dialog.request("ACK", cseq=cseq), session.dialog.flow)
+        _send_ack(session, invite)
     except FlowClosed:
         # The peer repeats its 2xx in vain and ends the session; the loss of its media tells us.
         log.info("no ACK to {flow}: the connection has closed", flow=session.dialog.flow.name)
@@ -76,10 +88,11 @@ class Bye:
     The wait for the answer to a BYE; until then a BYE of the peer that crossed it gets 200.
     """
 
-    __slots__ = ("_breaks", "_headers", "_session")
+    __slots__ = ("_answers", "_breaks", "_headers", "_session")
 
     def __init__(self, session: Session, headers: Iterable[tuple[str, str]]) -> None:
         self._session = session
+        self._answers = 0
         self._breaks = 0
         self._headers = headers
 
@@ -96,7 +109,17 @@ class Bye:
         """
         The peer has answered.
         """
-        if response.status >= 200:
+        if response.status < 200:
+            return
+        credentials = self._session.credentials
+        if (
+            credentials is not None
+            and self._answers < MOST_ANSWERS
+            and credentials.challenged(transaction.request, response)
+        ):
+            self._answers += 1
+            self.send()
+        else:
             self._session.forget()
 
     def timed_out(self, transaction: ClientTransaction) -> None:
@@ -116,8 +139,11 @@ class Bye:
         self.send()
 
     def _send(self) -> None:
-        dialog = self._session.dialog
-        self._session.core.request(dialog.request("BYE", self._headers), dialog.flow, self)
+        session = self._session
+        request = session.dialog.request("BYE", self._headers)
+        if session.credentials is not None:
+            session.credentials.authorize(request)
+        session.core.request(request, session.dialog.flow, self)
 
     async def _send_elsewhere(self) -> None:
         try:
@@ -141,7 +167,7 @@ class Exchange:
         done: Is given the final response, or 408 or 503 where none came, or 481 where the usage ended before.
     """
 
-    __slots__ = ("_body", "_breaks", "_cseq", "_done", "_headers", "_method", "_patience", "_timeout",
+    __slots__ = ("_answers", "_body", "_breaks", "_done", "_headers", "_method", "_patience", "_timeout",
                  "_transaction", "_usage")
 
     def __init__(
@@ -157,9 +183,9 @@ class Exchange:
         self._headers = headers
         self._body = body
         self._done: Deferred[Response | int] | None = done
+        self._answers = 0
         self._breaks = 0
         self._timeout: float | None = None
-        self._cseq = 0
         self._transaction: ClientTransaction | None = None
         self._patience: IDelayedCall | None = None
 
@@ -194,7 +220,7 @@ class Exchange:
         """
         The peer has answered.
         """
-        if response.status < 200:
+        if response.status < 200 or self._asked_again(transaction, response):
             return
         if response.status < 300 and self._method in ("INVITE", "UPDATE"):
             dialog = self._usage.dialog
@@ -204,7 +230,7 @@ class Exchange:
                 # It has taken what we asked for, and waits for an ACK: the old target must do.
                 log.info("{call_id}: target not taken: {reason}", call_id=dialog.call_id, reason=error.reason)
             if self._method == "INVITE":
-                send_ack(self._usage, self._cseq)
+                send_ack(self._usage, transaction.request)
         self._end(response)
 
     def timed_out(self, transaction: ClientTransaction) -> None:
@@ -227,7 +253,8 @@ class Exchange:
     def _start(self) -> None:
         core, dialog = self._usage.core, self._usage.dialog
         request = dialog.request(self._method, self._headers, self._body)
-        self._cseq = dialog.local_cseq
+        if self._usage.credentials is not None:
+            self._usage.credentials.authorize(request)
         self._transaction = core.transactions.request(request, dialog.flow, self, self._timeout)
         if self._method == "INVITE":
             # After a 1xx an INVITE has no timer of its own. No person decides about this one.
@@ -241,6 +268,23 @@ class Exchange:
         else:
             if self._done is not None:
                 self._start()
+
+    def _asked_again(self, transaction: ClientTransaction, response: Response) -> bool:
+        """
+        Answer a challenge by the same request under the next number (RFC 3261 22.2); whether there was one to answer.
+        """
+        credentials = self._usage.credentials
+        if (
+            credentials is None
+            or self._done is None
+            or self._answers == MOST_ANSWERS
+            or not credentials.challenged(transaction.request, response)
+        ):
+            return False
+        self._answers += 1
+        self._rest()
+        self.start(self._timeout)
+        return True
 
     def _lose_patience(self) -> None:
         self._patience = None

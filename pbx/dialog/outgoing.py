@@ -10,12 +10,12 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from pbx.dialog import session_timer
+from pbx.dialog.credentials import MOST_ANSWERS
 from pbx.dialog.dialog import Dialog
 from pbx.dialog.exchange import send_ack
 from pbx.dialog.reliable import MOST_RSEQ
 from pbx.dialog.session import Session
 from pbx.dialog.user import NOBODY, ISessionUser, State
-from pbx.dialog.useragent import UNHEEDED
 from pbx.sip.grammar import number
 from pbx.sip.message import ProtocolError
 from pbx.sip.multipart import sdp_of
@@ -23,6 +23,9 @@ from pbx.sip.reasons import cause_of_status, reason_header
 from pbx.transaction.user import IClientUser
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pbx.dialog.credentials import ICredentials
     from pbx.dialog.useragent import UserAgentCore
     from pbx.sip.message import Request, Response
     from pbx.transaction.client_transaction import ClientTransaction
@@ -71,15 +74,27 @@ class OutgoingInvite:
         flow: Where it goes.
         contact: Our Contact value.
         user: Both an :class:`IOutgoingUser` and the session's user.
+        credentials: What it proves itself with where it is asked for it, and its session's requests; ``None`` where
+            a challenge is a refusal like others.
     """
 
     log = Logger()
 
-    def __init__(self, core: UserAgentCore, request: Request, flow: Flow, contact: str, user: IOutgoingUser) -> None:
+    def __init__(
+        self,
+        core: UserAgentCore,
+        request: Request,
+        flow: Flow,
+        contact: str,
+        user: IOutgoingUser,
+        credentials: ICredentials | None = None,
+    ) -> None:
         self.request = request
         self._core = core
         self._flow = flow
         self._contact = contact
+        self._credentials = credentials
+        self._answers = 0
         self._user: IOutgoingUser | None = user
         self._transaction: ClientTransaction | None = None
         self._early: dict[str, Session] = {}
@@ -95,6 +110,8 @@ class OutgoingInvite:
         Send it.
         """
         core = self._core
+        if self._credentials is not None:
+            self._credentials.authorize(self.request)
         self._transaction = core.transactions.request(
             self.request, self._flow, self, timeout=core.settings.no_response
         )
@@ -181,8 +198,7 @@ class OutgoingInvite:
             session = self._early.get(tag)
             if session is None and len(self._early) < MOST_EARLY_DIALOGS:
                 dialog = Dialog.of_client(self.request, response, self._flow, self._contact)
-                session = self._early[tag] = Session(self._core, dialog, user)
-                session.local_sdp = self.request.body or None
+                session = self._early[tag] = self._new_session(dialog, user)
             if session is not None:
                 session.note_abilities(response)
                 if reliable and not self._prack(session, tag, response):
@@ -203,8 +219,7 @@ class OutgoingInvite:
             return False
         self._reliable_seen[tag] = rseq
         cseq = response.cseq
-        request = session.dialog.request("PRACK", (("RAck", f"{rseq} {cseq.number} {cseq.method}"),))
-        self._core.request(request, self._flow, UNHEEDED)
+        session.exchange("PRACK", (("RAck", f"{rseq} {cseq.number} {cseq.method}"),))
         return True
 
     def _success(self, response: Response) -> None:
@@ -212,7 +227,7 @@ class OutgoingInvite:
         session = self._answered.get(tag)
         if session is not None:
             # Our ACK was lost.
-            send_ack(session, self.request.cseq.number)
+            send_ack(session, self.request)
             return
         if len(self._answered) >= MOST_EARLY_DIALOGS:
             return
@@ -224,7 +239,7 @@ class OutgoingInvite:
         session = self._answered[tag] = self._confirmed(tag, dialog)
         session.note_abilities(response)
         session.confirmed(None)
-        send_ack(session, self.request.cseq.number)
+        send_ack(session, self.request)
         user = self._user
         if user is None or self._session is not None or self._cancelled or self._over:
             # Another fork has answered before, or nobody wants the answer any more.
@@ -249,13 +264,17 @@ class OutgoingInvite:
     def _confirmed(self, tag: str, dialog: Dialog) -> Session:
         session = self._early.pop(tag, None)
         if session is None or session.state is not State.EARLY:
-            session = Session(self._core, dialog, NOBODY if self._user is None else self._user)
-            session.local_sdp = self.request.body or None
-            return session
+            return self._new_session(dialog, NOBODY if self._user is None else self._user)
         # RFC 3261 13.2.2.4: the 2xx decides on route set and target; what was counted since stays.
         dialog.local_cseq = max(dialog.local_cseq, session.dialog.local_cseq)
         dialog.remote_cseq = session.dialog.remote_cseq
         session.dialog = dialog
+        return session
+
+    def _new_session(self, dialog: Dialog, user: ISessionUser) -> Session:
+        session = Session(self._core, dialog, user)
+        session.credentials = self._credentials
+        session.local_sdp = self.request.body or None
         return session
 
     def _end_unusable(self, response: Response, tag: str, error: ProtocolError) -> None:
@@ -274,12 +293,12 @@ class OutgoingInvite:
             tag, Dialog.of_client(self.request, bare, self._flow, self._contact)
         )
         session.confirmed(None)
-        send_ack(session, self.request.cseq.number)
+        send_ack(session, self.request)
         session.hang_up((("Reason", reason_header(PROTOCOL_ERROR)),))
         self._fail(502, error.reason, None)
 
     def _failure(self, response: Response) -> None:
-        if response.status == 422 and not self._cancelled and self._retry_with_min_se(response):
+        if not self._cancelled and (self._retry_with_min_se(response) or self._retry_with_credentials(response)):
             return
         self._fail(response.status, response.reason, response)
 
@@ -287,18 +306,36 @@ class OutgoingInvite:
         """
         Ask again with the interval that the peer takes (RFC 4028 7.4).
         """
-        if "Min-SE" in self.request.headers or "Min-SE" not in response.headers:
+        if response.status != 422 or "Min-SE" in self.request.headers or "Min-SE" not in response.headers:
             return False
         interval = max(session_timer.minimum(response), self._core.settings.session_expires)
+        self._retry((("Session-Expires", str(interval)), ("Min-SE", str(session_timer.minimum(response)))))
+        return True
+
+    def _retry_with_credentials(self, response: Response) -> bool:
+        """
+        Ask again with what a challenge asks for (RFC 3261 22.2 and 22.3).
+        """
+        credentials = self._credentials
+        if (
+            credentials is None
+            or self._answers == MOST_ANSWERS
+            or not credentials.challenged(self.request, response)
+        ):
+            return False
+        self._answers += 1
+        self._retry()
+        return True
+
+    def _retry(self, changed: Iterable[tuple[str, str]] = ()) -> None:
         again = self.request.headers.copy()
         again.remove("Via")
-        again.set("Session-Expires", str(interval))
-        again.set("Min-SE", str(session_timer.minimum(response)))
+        for name, value in changed:
+            again.set(name, value)
         again.set("CSeq", f"{self.request.cseq.number + 1} INVITE")
         self.request = type(self.request)("INVITE", self.request.uri, again, self.request.body)
         self._drop_early()
         self.start()
-        return True
 
     # Its end.
 

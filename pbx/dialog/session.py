@@ -27,6 +27,7 @@ from pbx.sip.reasons import CAUSES, parse_reasons, reason_header
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from pbx.dialog.credentials import ICredentials
     from pbx.dialog.dialog import Dialog
     from pbx.dialog.incoming import IncomingInvite
     from pbx.dialog.useragent import UserAgentCore
@@ -46,6 +47,7 @@ class Session:
     Attributes:
         dialog: The dialog; a 2xx to an INVITE of ours brings a new one for the same session.
         state: Where it stands.
+        credentials: What our requests prove themselves with, ``None`` to a peer that never asks.
         allow: The methods that the peer takes, as its last Allow said.
         local_sdp: The last description that we sent, repeated in a refresh.
         invite: The INVITE received that it was made by, while that waits for its answer.
@@ -63,6 +65,7 @@ class Session:
         self.dialog = dialog
         self.user: ISessionUser = user
         self.state = State.EARLY
+        self.credentials: ICredentials | None = None
         self.allow: frozenset[str] = frozenset()
         self.local_sdp: bytes | None = None
         self.invite: IncomingInvite | None = None

@@ -21,6 +21,7 @@ from pbx.sip.message import ParseError, ProtocolError, Response, response_to
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pbx.dialog.credentials import ICredentials
     from pbx.dialog.dialog import Dialog
     from pbx.dialog.useragent import UserAgentCore
     from pbx.sip.event import Event
@@ -83,6 +84,7 @@ class Subscription:
     Attributes:
         dialog: The dialog.
         event: What is subscribed to.
+        credentials: Our requests to those who subscribe prove nothing: they are phones, or peers of a session.
         party: The extension that subscribed; empty where a session's peer did, which that session knows.
         until: When it ends unless it is refreshed, by the reactor's clock.
         alive: Whether it still is.
@@ -97,6 +99,7 @@ class Subscription:
     """
 
     log = Logger()
+    credentials: ICredentials | None = None
 
     def __init__(
         self, core: UserAgentCore, dialog: Dialog, event: Event, source: Source, *, party: str = "", pace: float = 0.0

@@ -11,6 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface import implementer
 
+from pbx.dialog.credentials import ICredentials
 from pbx.dialog.incoming import IIncomingUser, IncomingInvite
 from pbx.dialog.outgoing import IOutgoingUser, OutgoingInvite
 from pbx.dialog.session import Session
@@ -147,7 +148,10 @@ class Stage:
     Attributes:
         reachable: Whether new connections come about.
         opened: Those that did.
+        credentials: What requests of ours prove themselves with.
     """
+
+    credentials: ICredentials | None = None
 
     def __init__(self, settings: UserAgentSettings | None = None) -> None:
         self.clock = Clock()
@@ -369,7 +373,8 @@ class StageCase(SynchronousTestCase):
             made.add(name, value)
         wire = flow or self.flow
         self.outgoing = OutgoingInvite(
-            self.core, Request("INVITE", "sip:1002@192.0.2.2", made, OFFER), wire, CONTACT, self.leg
+            self.core, Request("INVITE", "sip:1002@192.0.2.2", made, OFFER), wire, CONTACT, self.leg,
+            self.stage.credentials,
         )
         self.outgoing.start()
         self.sent = wire.take()[-1]
