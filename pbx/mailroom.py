@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pbx.features.voicemail.deposit import Deposit
-from pbx.features.voicemail.mail import Letters, Mail
+from pbx.features.voicemail.mail import Letters
 from pbx.features.voicemail.mailboxes import Mailbox, Message, VoicemailSettings
 from pbx.features.voicemail.retention import Retention
 from pbx.features.voicemail.retrieval import Retrieval
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pbx.directory.dialplan import Destination
     from pbx.directory.directory import Directory
+    from pbx.features.mail import Mail
     from pbx.ops.settings import Settings
     from pbx.store.database import Database
     from pbx.tasks import Tasks

@@ -15,6 +15,7 @@ TIMES = {"since", "until", "started_at", "registered_at", "expires_at"}
 
 TIMES_IN_TEXT = {
     "started", "answered", "ended", "received", "queued", "next", "finished", "joined", "changed",
+    "began", "settled", "acknowledged",
 }
 """Keys whose value is a time when it is text, and a count when it is a number."""
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Sequence
 
-    from pbx.features.voicemail.mail import Mail
+    from pbx.features.mail import Mail
 
 CHANNEL = "mail"
 """Notified with the id of a mail that is to be sent."""

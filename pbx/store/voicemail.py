@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.defer import Deferred
 
-    from pbx.features.voicemail.mail import Mail
+    from pbx.features.mail import Mail
     from pbx.store.mailboxes import Mailboxes
 
     Compose: TypeAlias = Callable[[Message, Mailbox], Mail | None]

@@ -12,6 +12,7 @@ from zope.interface import implementer
 from pbx.calls.record import stamp
 from pbx.store.database import DatabaseDown, DatabaseTimeout, Duplicate
 from pbx.store.extensions import UnknownExtensionError
+from pbx.web.alerts import AlertsResource
 from pbx.web.app import WebApp
 from pbx.web.blocks import Blocks, IBlocks
 from pbx.web.calls import CallRecords, Calls, ICdr, IRegistrations, Registrations
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     from pbx.features.conference.rooms import Rooms
     from pbx.features.music import MusicOnHold
     from pbx.features.prompts import Prompts
+    from pbx.ops.alerts import Alerts
     from pbx.ops.mail import MailSender
     from pbx.registrar.location import Location
     from pbx.store.cdr import Cdr
@@ -238,6 +240,7 @@ class WebSite:
         mails: The mail about them.
         sender: What sends it.
         directory: The extensions, each of which has a mailbox.
+        alerts: What somebody must see to.
     """
 
     def __init__(
@@ -265,6 +268,7 @@ class WebSite:
         mails: MailOutbox | None = None,
         sender: MailSender | None = None,
         directory: Directory | None = None,
+        alerts: Alerts | None = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -298,6 +302,8 @@ class WebSite:
             resources.append(VoicemailResource(mailboxes, messages, mails, directory, audit))
         if mails is not None and sender is not None:
             resources.append(MailResource(mails, sender, audit))
+        if alerts is not None:
+            resources.append(AlertsResource(alerts, audit))
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],

@@ -7,8 +7,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Final
 
-from attrs import frozen
 from jinja2 import Environment
+
+from pbx.features.mail import Mail
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -55,28 +56,6 @@ HTML = _environment.from_string("""\
 <p>{% if attached %}The message is attached. {% endif %}Dial *97 to hear it by phone.</p>
 </body></html>
 """)
-
-
-@frozen
-class Mail:
-    """
-    A mail to be sent.
-
-    Attributes:
-        recipient: The address.
-        subject: One line.
-        text: The body as plain text.
-        html: The body as HTML, or ``None``.
-        message: The id of the voicemail message it tells of, or ``None``.
-        attachment: The audio to go with it, as mailbox and file name (``1002/....wav``), or ``None``.
-    """
-
-    recipient: str
-    subject: str
-    text: str
-    html: str | None = None
-    message: str | None = None
-    attachment: str | None = None
 
 
 class Letters:
