@@ -21,14 +21,16 @@ from twisted.internet.error import CannotListenError
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
-from pbx.calls.record import Recorder, stamp
+from pbx.calls.record import Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.tools import CallSettings
 from pbx.calls.trace import CallTrace
+from pbx.condition import Condition
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.furniture import Furniture
 from pbx.lamps import Lamps
+from pbx.lines import Lines
 from pbx.mailroom import Mailroom
 from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
@@ -76,9 +78,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 VERSION = version("pbx")
-
-COUNTERS = ("requests_received", "requests_sent", "retransmissions_received", "retransmissions_sent", "timeouts")
-"""What of the transactions' counters is shown."""
 
 REFUSED = (
     configuration.SettingsError, AlreadyRunningError, ForeignCertificateError, CertificateError, ListenError,
@@ -142,7 +141,7 @@ class Exchange(Service):
         self.settings = settings
         self.wall = time.time
         self.started_at = self.wall()
-        self._began = reactor.seconds()
+        self.began = reactor.seconds()
         self._lock = lock
         self._undo_logging = capture_standard_logging()
         self.tasks = Tasks()
@@ -179,6 +178,7 @@ class Exchange(Service):
         self.furniture: Furniture | None = None
         self.lamps: Lamps | None = None
         self.mailroom: Mailroom | None = None
+        self.lines: Lines | None = None
         self._stopping: list[Any] = []
         self._starting: Deferred[Any] | None = None
         self._ending = False
@@ -221,6 +221,8 @@ class Exchange(Service):
         bindings = Bindings(self.reactor, database, self.wall)
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
+        self.lines = Lines(self.reactor, settings, self.directory, database, self.tasks, self.wall)
+        await self.lines.start()
         mailroom = self.mailroom = Mailroom(
             self.reactor, settings, self.directory, database, self.tasks, self.wall, self._find
         )
@@ -297,64 +299,21 @@ class Exchange(Service):
 
     def _open_web(self, system: System) -> WebSite:
         extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture
-        lamps, mailroom = self.lamps, self.mailroom
+        lamps, mailroom, lines = self.lamps, self.mailroom, self.lines
         if extensions is None or cdr is None or location is None or furniture is None or lamps is None or not mailroom:
             raise RuntimeError("the floors below have not started")
+        if lines is None:
+            raise RuntimeError("the floors below have not started")
         return WebSite(
-            self.reactor, self.web, exchange=self, switchboard=self.switchboard, extensions=extensions, cdr=cdr,
-            location=location, guard=self.guard, system=system, tasks=self.tasks, wall=self.wall,
+            self.reactor, self.web, exchange=Condition(self, VERSION), switchboard=self.switchboard,
+            extensions=extensions, cdr=cdr, location=location, guard=self.guard, system=system,
+            tasks=self.tasks, wall=self.wall,
             numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes),
             places=furniture.stored, rooms=furniture.rooms,
             prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
         )
-
-    # IStatus
-
-    def ready(self) -> dict[str, bool]:
-        """
-        What a new call needs.
-        """
-        return {
-            "sip": bool(self.transport.sockets),
-            "directory": self.extensions is not None and self.extensions.loaded,
-        }
-
-    def beside(self) -> dict[str, bool]:
-        """
-        What calls do without: phones are served from memory, and records wait in the spool.
-        """
-        return {"database": self.database is not None and self.database.up}
-
-    def status(self) -> dict[str, Any]:
-        """
-        What the exchange knows of itself.
-        """
-        switchboard, location, database, cdr = self.switchboard, self.location, self.database, self.cdr
-        counters = self.transactions.counters
-        return {
-            "version": VERSION,
-            "started": stamp(self.started_at),
-            "uptime": round(self.reactor.seconds() - self._began),
-            "sockets": [f"{kind} {host}:{port}" for kind, host, port in self.transport.sockets],
-            "calls": {
-                "live": len(switchboard.calls) if switchboard is not None else 0,
-                "begun": switchboard.began if switchboard is not None else 0,
-                "limit": self.max_calls,
-            },
-            "registrations": len(location) if location is not None else 0,
-            "extensions": len(self.directory),
-            "database": {
-                "up": database is not None and database.up,
-                "kind": "embedded" if self.embedded is not None else "external",
-                "records_waiting": cdr.outbox.pending if cdr is not None else 0,
-            },
-            "sip": {name: getattr(counters, name) for name in COUNTERS},
-            "media": {"sessions": self.engine.sessions, "refused": self.engine.refused},
-            "left": {"dialogs": len(self.core.dialogs), "transactions": self.transactions.active},
-            "loop_lag": self.lag.figures(),
-        }
 
     def _facts(self, link: str | None) -> Facts:
         settings = self.settings
@@ -468,8 +427,8 @@ class Exchange(Service):
                 await deferLater(self.reactor, 0.02)
         parts: list[Any] = [self.location, self._keepalive, self.lag, self.engine]
         stores: list[Any] = [
-            self._bindings, self.lamps, self.mailroom, self.furniture, self.extensions, self.cdr, self.database,
-            self.embedded,
+            self._bindings, self.lamps, self.mailroom, self.furniture, self.lines, self.extensions, self.cdr,
+            self.database, self.embedded,
         ]
         stops = [part.stop for part in parts if part is not None]
         stops += [*reversed(self._stopping), self.tasks.stop]

@@ -39,6 +39,8 @@ FLOORS = {
     "furniture": 12,
     "lamps": 12,
     "mailroom": 12,
+    "lines": 12,
+    "condition": 12,
     "tap": 13,
     "cli": 13,
 }

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 
 from pbx.directory.extension import Extension
 from pbx.directory.handling import PLAIN, Handling
+from pbx.directory.permissions import USUAL, Permissions
 from pbx.store.jsonb import document
 from pbx.store.mirror import Mirror
 from pbx.store.passwords import digests_of, hash_of
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 CHANNEL = "extension"
 """Notified by the table's triggers with the number that changed, or nothing for "all of them"."""
 
-COLUMNS = "number, name, email, allow_external, is_admin, enabled, digests, handling"
+COLUMNS = "number, name, email, allow_external, is_admin, enabled, digests, handling, permissions"
 
-FIELDS = frozenset({"name", "email", "allow_external", "is_admin", "enabled", "handling"})
+FIELDS = frozenset({"name", "email", "allow_external", "is_admin", "enabled", "handling", "permissions"})
 """What :meth:`Extensions.update` can change, besides the password."""
 
 
@@ -145,7 +146,8 @@ class Extensions:
             number: Which.
             password: The new one, or ``None`` to leave it.
             changes: ``name``, ``email``, ``allow_external``, ``is_admin``, ``enabled``, ``handling`` (a
-                :class:`~pbx.directory.handling.Handling`): what is not named stays.
+                :class:`~pbx.directory.handling.Handling`), ``permissions`` (a
+                :class:`~pbx.directory.permissions.Permissions`): what is not named stays.
 
         Raises:
             UnknownExtensionError: There is none with this number.
@@ -154,8 +156,9 @@ class Extensions:
         unknown = changes.keys() - FIELDS
         if unknown:
             raise ValueError(f"an extension has no {', '.join(sorted(unknown))} that can be changed")
-        if "handling" in changes:
-            changes["handling"] = packed(changes["handling"])
+        for name in ("handling", "permissions"):
+            if name in changes:
+                changes[name] = packed(changes[name])
         if password is not None:
             digests, kept = await self._hashed(number, password)
             changes |= {"digests": digests, "password": kept}
@@ -214,7 +217,13 @@ class Extensions:
             # Written by hand: the extension must still be able to call.
             self.log.error("How extension {number} is handled is left out: {error}", number=row["number"], error=error)
             handling = PLAIN
-        return Extension(**{**row, "handling": handling})
+        try:
+            permissions = unpacked(Permissions, row["permissions"]) if row["permissions"] else USUAL
+        except ValueError as error:
+            # Nobody knows what it was to be kept from: it calls nobody beyond the house.
+            self.log.error("What extension {number} may call is unknown: {error}", number=row["number"], error=error)
+            permissions = Permissions(classes=())
+        return Extension(**{**row, "handling": handling, "permissions": permissions})
 
     async def _load(self) -> None:
         async with self._in_turn:

@@ -21,7 +21,10 @@ from pbx.store.embedded import EmbeddedPostgres
 from pbx.store.migrate import migrate
 from tests.wire.process import ROOT, reactor
 
-TABLES = ("system", "extension", "location", "cdr", "place", "mailbox", "voicemail", "mail", "subscription")
+TABLES = (
+    "system", "extension", "location", "cdr", "place", "mailbox", "voicemail", "mail", "subscription", "plan",
+    "rate_list", "rate", "night_switch",
+)
 
 FAST = ("fsync=off", "full_page_writes=off")
 """The tests' data may perish with the machine."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import signal
+from decimal import Decimal
 from typing import Any
 
 from attrs import evolve
@@ -15,6 +16,7 @@ from twisted.internet.task import deferLater
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import PLAIN, FollowMe, Handling
+from pbx.directory.permissions import USUAL, Permissions
 from pbx.sip.digest import ha1
 from pbx.store import mirror as module
 from pbx.store.database import Database, DatabaseDown, DatabaseTimeout, Duplicate, Rejected
@@ -110,6 +112,24 @@ class ExtensionsTests(DatabaseTestCase):
         self.assertEqual(await self.extensions.update("1005"), changed)
         await self.assertFailure(run(self.extensions.update("1006", name="x")), UnknownExtensionError)
         await self.assertFailure(run(self.extensions.update("1005", digests={})), ValueError)
+
+    async def test_permissions(self) -> None:
+        """
+        What an extension may call is kept with it; of one that says nothing it is as usual, and one whose permissions
+        nobody can read calls nobody beyond the house.
+        """
+        await self.extensions.add("1005", "John", "SecurePassword123!", allow_external=True)
+        self.assertIs((await self.extensions.get("1005")).permissions, USUAL)  # type: ignore[union-attr]
+        wanted = Permissions(("local", "mobile"), "+493012345", 2, 30, Decimal("1.50"), "office", "HQ")
+        changed = await self.extensions.update("1005", permissions=wanted)
+        self.assertEqual(changed.permissions, wanted)
+        extension = self.directory.extension("1005")
+        self.assertIs(extension, changed)
+        self.assertEqual((await self.extensions.get("1005")).permissions, wanted)  # type: ignore[union-attr]
+        self.assertEqual((await self.extensions.update("1005", name="J")).permissions, wanted)
+        self.assertIs((await self.extensions.update("1005", permissions=Permissions())).permissions, USUAL)
+        await self.database.execute("UPDATE extension SET permissions = '{\"classes\": 5}'")
+        self.assertEqual((await self.extensions.get("1005")).permissions.classes, ())  # type: ignore[union-attr]
 
     async def test_handling(self) -> None:
         """

@@ -1,0 +1,71 @@
+"""
+What leads beyond the house put together: the plan, from the configuration and the database, and its night switches.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pbx.directory.plan import PlanBook
+from pbx.directory.switches import Switches
+from pbx.store.plan import StoredPlan
+from pbx.store.secrets import SecretKey
+from pbx.store.switches import StoredSwitches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pbx.directory.directory import Directory
+    from pbx.ops.settings import Settings
+    from pbx.store.database import Database
+    from pbx.tasks import Tasks
+
+
+class Lines:
+    """
+    Everything about calls beyond the house.
+
+    Args:
+        reactor: Time, threads and connections.
+        settings: What the operator decided.
+        directory: The extensions.
+        database: Where what the API makes is kept.
+        tasks: Where what nobody awaits runs.
+        wall: The wall clock.
+
+    Attributes:
+        book: The plan as it is now.
+        stored: What the database has of it.
+        switches: Where the night switches stand that were moved by hand.
+        moved: The same in the database: who moves one does it here.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        settings: Settings,
+        directory: Directory,
+        database: Database,
+        tasks: Tasks,
+        wall: Callable[[], float],
+    ) -> None:
+        self.book = PlanBook(settings.plan)
+        self._key = SecretKey(settings.data / "secret.key")
+        self.stored = StoredPlan(reactor, database, self.book, self._key)
+        self.switches = Switches()
+        self.moved = StoredSwitches(reactor, database, self.switches)
+
+    async def start(self) -> None:
+        """
+        Read what is kept, and keep it fresh.
+        """
+        self._key.load()
+        await self.stored.start()
+        await self.moved.start()
+
+    async def stop(self) -> None:
+        """
+        Write what waits, and keep nothing fresh any more.
+        """
+        await self.moved.stop()
+        await self.stored.stop()

@@ -1,0 +1,312 @@
+"""
+The table ``plan``: trunks, routes and time conditions made over the API, and the plan in memory kept like it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+from twisted.internet.defer import DeferredLock
+from twisted.logger import Logger
+
+from pbx.directory.plan import PIECES
+from pbx.directory.trunk import Trunk
+from pbx.store.mirror import Mirror
+from pbx.store.secrets import LostSecretError, SecretKey
+from pbx.store.values import packed, unpacked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pbx.directory.plan import Kind, Piece, PlanBook
+    from pbx.store.database import Database, Transaction
+
+CHANNEL = "plan"
+"""Notified by the table's triggers with ``kind:name`` of what changed, or nothing for "all of it"."""
+
+COLUMNS = "kind, name, position, value, secret"
+
+SELECT = f"SELECT {COLUMNS} FROM plan"  # noqa: S608 - constant
+
+
+class UnknownPieceError(LookupError):
+    """
+    There is nothing of this kind with this name.
+    """
+
+
+class StoredPlan:
+    """
+    What the database has of the plan, and the plan in memory that mirrors it.
+
+    Args:
+        reactor: The clock.
+        database: Where it is kept.
+        book: The plan that is kept fresh with it, whichever node or operator changes it.
+        key: Encrypts the passwords of trunks.
+
+    Attributes:
+        lost: Why its password can't be read, by trunk: these trunks are in the plan, but not enabled.
+    """
+
+    log = Logger()
+
+    def __init__(self, reactor: Any, database: Database, book: PlanBook, key: SecretKey) -> None:
+        self.lost: dict[str, str] = {}
+        self._database = database
+        self._book = book
+        self._key = key
+        self._pieces: dict[Kind, dict[str, tuple[int, Piece]]] = {kind: {} for kind in PIECES}
+        # One reading at a time: of two answers that cross, the older one must not be what the plan has in the end.
+        self._in_turn = DeferredLock()
+        self._mirror = Mirror(reactor, database, CHANNEL, self._load, self._reread, "trunks and routes")
+
+    @property
+    def loaded(self) -> bool:
+        """
+        Whether it was read once.
+        """
+        return self._mirror.loaded
+
+    async def start(self) -> None:
+        """
+        Read all of it, and keep it fresh. When the database is away, it is read when it comes back.
+        """
+        await self._mirror.start()
+
+    async def stop(self) -> None:
+        """
+        Read nothing any more.
+        """
+        await self._mirror.stop()
+
+    async def list(self, kind: Kind) -> Sequence[Piece]:
+        """
+        Everything of a kind, in the order of asking.
+        """
+        rows = await self._database.query(f"{SELECT} WHERE kind = %s ORDER BY position, name", (kind,))
+        return [piece for row in rows if (piece := self._read(row)) is not None]
+
+    async def get(self, kind: Kind, name: str) -> Piece | None:
+        """
+        One of a kind, or ``None``.
+        """
+        rows = await self._database.query(f"{SELECT} WHERE kind = %s AND name = %s", (kind, name))
+        return self._read(rows[0]) if rows else None
+
+    async def add(self, kind: Kind, piece: Piece, position: int | None = None) -> None:
+        """
+        Keep a new one; the next call goes by it.
+
+        Args:
+            kind: Its kind.
+            piece: It.
+            position: How many of its kind are asked before it; ``None`` for all.
+
+        Raises:
+            Duplicate: The name is taken.
+            LostSecretError: Its password can't be encrypted.
+            DatabaseDown: The database is away.
+        """
+        values = (kind, piece.name, _value(piece), self._sealed(piece))
+
+        async def work(transaction: Transaction) -> None:
+            await _in_turn(transaction, kind)
+            await transaction.execute(
+                "INSERT INTO plan (kind, name, value, secret, position)"
+                " SELECT %s, %s, %s, %s, coalesce(max(position), 0) + 1 FROM plan WHERE kind = %s", (*values, kind)
+            )
+            if position is not None:
+                await _place(transaction, kind, piece.name, position)
+
+        await self._database.interact(work)
+        await self._fresh(kind, piece.name, moved=position is not None)
+
+    async def update(self, kind: Kind, piece: Piece, *, password: bool = False) -> None:
+        """
+        Put one where that of its kind and name is.
+
+        Args:
+            kind: Its kind.
+            piece: It.
+            password: Whether its password is another one too; else it stays as it is kept, even if it can't be read.
+
+        Raises:
+            UnknownPieceError: There is none.
+            LostSecretError: Its password can't be encrypted.
+            DatabaseDown: The database is away.
+        """
+        value = _value(piece)
+        if password:
+            changed = await self._database.execute(
+                "UPDATE plan SET value = %s, secret = %s, changed = now() WHERE kind = %s AND name = %s",
+                (value, self._sealed(piece), kind, piece.name),
+            )
+        else:
+            changed = await self._database.execute(
+                "UPDATE plan SET value = %s, changed = now() WHERE kind = %s AND name = %s", (value, kind, piece.name)
+            )
+        if not changed:
+            raise UnknownPieceError(piece.name)
+        await self._fresh(kind, piece.name)
+
+    async def move(self, kind: Kind, name: str, position: int) -> None:
+        """
+        Have one asked after so many others of its kind that the database has.
+
+        Raises:
+            UnknownPieceError: There is none.
+            DatabaseDown: The database is away.
+        """
+
+        async def work(transaction: Transaction) -> None:
+            await _in_turn(transaction, kind)
+            if not await _place(transaction, kind, name, position):
+                raise UnknownPieceError(name)
+
+        await self._database.interact(work)
+        await self._fresh(kind, name, moved=True)
+
+    async def remove(self, kind: Kind, name: str) -> bool:
+        """
+        Remove one, with what belongs to it alone: a trunk's rates, where a condition's switch stands. ``False`` when
+        there was none.
+        """
+
+        async def work(transaction: Transaction) -> bool:
+            await _in_turn(transaction, kind)
+            sql = "DELETE FROM plan WHERE kind = %s AND name = %s"
+            removed = await transaction.execute(sql, (kind, name))
+            if removed and kind == "trunk":
+                await transaction.execute("DELETE FROM rate_list WHERE trunk = %s", (name,))
+            if removed and kind == "time_condition":
+                await transaction.execute("DELETE FROM night_switch WHERE condition = %s", (name,))
+            return removed > 0
+
+        removed = await self._database.interact(work)
+        await self._fresh(kind, name)
+        return removed
+
+    # The mirror
+
+    async def _fresh(self, kind: Kind, name: str, *, moved: bool = False) -> None:
+        """
+        Have the plan in memory like the table before whoever changed it goes on.
+        """
+        if moved:
+            async with self._in_turn:
+                await self._load_kind(kind)
+        else:
+            await self._reread(f"{kind}:{name}")
+
+    async def _load(self) -> None:
+        async with self._in_turn:
+            for kind in PIECES:
+                await self._load_kind(kind)
+
+    async def _load_kind(self, kind: Kind) -> None:
+        rows = await self._database.query(f"{SELECT} WHERE kind = %s", (kind,))
+        if kind == "trunk":
+            self.lost = {name: why for name, why in self.lost.items() if name in {row["name"] for row in rows}}
+        self._pieces[kind] = {
+            row["name"]: (row["position"], piece) for row in rows if (piece := self._usable(row)) is not None
+        }
+        self._tell(kind)
+
+    async def _reread(self, key: str) -> None:
+        kind, _, name = key.partition(":")
+        for known in PIECES:
+            if known == kind:
+                async with self._in_turn:
+                    rows = await self._database.query(f"{SELECT} WHERE kind = %s AND name = %s", (kind, name))
+                    self._put(known, name, rows[0] if rows else None)
+
+    def _put(self, kind: Kind, name: str, row: dict[str, Any] | None) -> None:
+        piece = None if row is None else self._usable(row)
+        if row is None or piece is None:
+            self._pieces[kind].pop(name, None)
+        else:
+            self._pieces[kind][name] = (row["position"], piece)
+        if row is None and kind == "trunk":
+            self.lost.pop(name, None)
+        self._tell(kind)
+
+    def _tell(self, kind: Kind) -> None:
+        placed = sorted(self._pieces[kind].values(), key=lambda each: (each[0], each[1].name))
+        self._book.keep(kind, [piece for _, piece in placed])
+
+    def _read(self, row: dict[str, Any]) -> Piece | None:
+        """
+        What a row says, a trunk without its password.
+        """
+        kind: Kind = row["kind"]
+        try:
+            return unpacked(PIECES[kind], {**row["value"], "name": row["name"]})
+        except (KeyError, TypeError, ValueError) as error:
+            # Written by hand, or by a newer version: the others must work.
+            what = kind.replace("_", " ")
+            self.log.error("The {what} {name} is left out: {error}", what=what, name=row["name"], error=error)
+            return None
+
+    def _usable(self, row: dict[str, Any]) -> Piece | None:
+        """
+        What a row says as calls go by it: a trunk with its password, or not enabled when that can't be read.
+        """
+        piece = self._read(row)
+        if not isinstance(piece, Trunk):
+            return piece
+        try:
+            password = self._key.decrypt(row["secret"], _owner(piece.name)) if row["secret"] else ""
+        except LostSecretError as error:
+            if self.lost.get(piece.name) != str(error):
+                self.log.error(
+                    "The password of trunk {trunk} can't be read: {error}. The trunk is not used until the file is put"
+                    " back from a backup, or its password is set again:"
+                    " PUT /api/trunks/{trunk} {example}", trunk=piece.name, error=error, example='{"password": "..."}',
+                )
+            self.lost[piece.name] = str(error)
+            # Without it the provider would block us for wrong passwords.
+            return attrs.evolve(piece, enabled=False)
+        self.lost.pop(piece.name, None)
+        return attrs.evolve(piece, password=password)
+
+    def _sealed(self, piece: Piece) -> str | None:
+        if not isinstance(piece, Trunk) or not piece.password:
+            return None
+        return self._key.encrypt(piece.password, _owner(piece.name))
+
+
+def _owner(trunk: str) -> str:
+    return f"trunk {trunk}"
+
+
+def _value(piece: Piece) -> str:
+    """
+    A piece as JSON: never with a password.
+    """
+    return packed(attrs.evolve(piece, password="") if isinstance(piece, Trunk) else piece)
+
+
+async def _in_turn(transaction: Transaction, kind: Kind) -> None:
+    """
+    Wait for others that change the order of a kind: each finds it as the one before has left it.
+    """
+    await transaction.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"plan {kind}",))
+
+
+async def _place(transaction: Transaction, kind: Kind, name: str, position: int) -> bool:
+    """
+    Number a kind anew, with one of it behind so many others; ``False`` when it is not there.
+    """
+    rows = await transaction.query("SELECT name FROM plan WHERE kind = %s ORDER BY position, name", (kind,))
+    names = [row["name"] for row in rows if row["name"] != name]
+    if len(names) == len(rows):
+        return False
+    names.insert(position, name)
+    await transaction.execute(
+        "UPDATE plan SET position = place.ordinality FROM unnest(%s::text[]) WITH ORDINALITY AS place (name)"
+        " WHERE plan.kind = %s AND plan.name = place.name AND plan.position <> place.ordinality",
+        (names, kind),
+    )
+    return True
