@@ -149,6 +149,24 @@ class Cdr:
                 row[name] = _iso(row[name])
         return rows
 
+    async def outside_since(self, moment: float) -> Sequence[dict[str, Any]]:
+        """
+        The legs that went beyond the house, of calls that ended since some moment, as their records have them.
+
+        Args:
+            moment: Seconds since the epoch.
+
+        Raises:
+            DatabaseDown: The database is away.
+        """
+        # Also what an earlier run left on disk.
+        await self.outbox.catch_up()
+        rows = await self._database.query(
+            "SELECT leg FROM cdr, jsonb_array_elements(legs) AS leg WHERE ended >= %s AND leg ? 'trunk'",
+            (dt.datetime.fromtimestamp(moment, dt.UTC),),
+        )
+        return [row["leg"] for row in rows]
+
     async def statistics(self) -> dict[str, Row]:
         """
         Figures of the calls that ended: ``today`` (by local time) and ``total``.

@@ -148,6 +148,13 @@ class Outbox:
         if self.waiting:
             await self._worker.settle(limit, again=True)
 
+    async def catch_up(self, limit: float = STOP_SECONDS) -> None:
+        """
+        Bring what waits in memory and on disk to the database now.
+        """
+        if self.waiting or self._files:
+            await self._worker.settle(limit, again=True)
+
     async def stop(self) -> None:
         """
         Write what waits, to disk when the database does not take it in time.

@@ -164,6 +164,20 @@ class CdrTests(CdrTestCase):
         self.assertAlmostEqual(today["mos_average"], 3.6)
         self.assertEqual((today["mos_lowest"], total["calls"], total["average_duration"]), (3.1, 7, 40.0))
 
+    async def test_beyond_the_house(self) -> None:
+        """
+        The legs beyond the house of the calls that ended since a moment are found, also those that wait on disk.
+        """
+        out = {**leg("out", 4.1), "trunk": "A", "payer": "1001", "party": "+49301"}
+        self.cdr.add(partial(record, legs=[leg("in", 4.4), out]))
+        self.cdr.add(partial(record, legs=[leg("in", 4.4), leg("out", 4.4)]))
+        self.cdr.add(partial(record, ended="2027-01-14T22:59:59Z", legs=[{**out, "party": "+49302"}]))
+        await run(self.cdr.stop())
+        self.cdr.add(partial(record, legs=[{**out, "party": "+49303"}]))
+        again = await self.restarted()
+        midnight = NOW - 9 * 3600
+        self.assertEqual(sorted(row["party"] for row in await again.outside_since(midnight)), ["+49301", "+49303"])
+
     async def test_odd_records(self) -> None:
         """
         Odd bytes from a phone's display name are stored; a record without its times is put aside, and blocks none.
