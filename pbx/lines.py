@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pbx.directory.plan import PlanBook
 from pbx.directory.switches import Switches
 from pbx.store.plan import StoredPlan
+from pbx.store.rates import StoredRates
 from pbx.store.secrets import SecretKey
 from pbx.store.switches import StoredSwitches
 
@@ -36,6 +37,7 @@ class Lines:
     Attributes:
         book: The plan as it is now.
         stored: What the database has of it.
+        rates: What calls over its trunks cost, in the database.
         switches: Where the night switches stand that were moved by hand.
         moved: The same in the database: who moves one does it here.
     """
@@ -52,6 +54,7 @@ class Lines:
         self.book = PlanBook(settings.plan)
         self._key = SecretKey(settings.data / "secret.key")
         self.stored = StoredPlan(reactor, database, self.book, self._key)
+        self.rates = StoredRates(reactor, database, self.book)
         self.switches = Switches()
         self.moved = StoredSwitches(reactor, database, self.switches)
 
@@ -61,6 +64,7 @@ class Lines:
         """
         self._key.load()
         await self.stored.start()
+        await self.rates.start()
         await self.moved.start()
 
     async def stop(self) -> None:
@@ -68,4 +72,5 @@ class Lines:
         Write what waits, and keep nothing fresh any more.
         """
         await self.moved.stop()
+        await self.rates.stop()
         await self.stored.stop()

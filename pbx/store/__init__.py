@@ -7,9 +7,9 @@ statement can fail), ``descriptor`` and ``database`` (connections, loss and reco
 ``migrations/`` (the tables), ``system`` (single values: the digest realm), ``passwords`` (hashes of what a person
 typed), ``worker`` (changes gathered into batches), ``jsonb`` (JSON that PostgreSQL takes), ``values`` (frozen values as
 JSON and back), ``mirror`` (a table kept in memory), ``extensions``, ``handling`` (of their calls), ``places`` (ring
-groups, menus, rooms), ``secrets`` (encrypted), ``plan`` (trunks, routes and time conditions), ``switches`` (moved by
-hand), ``bindings`` (where phones are registered), ``subscriptions`` (what they want to be told),
-``cdr`` (call records), ``outbox`` and ``spool`` (how a call record reaches the database whatever happens to it),
-``mailboxes``, ``voicemail`` (the messages), ``sidecars`` (how a message reaches the database), ``splice``, ``mail`` (on
-its way).
+groups, menus, rooms), ``secrets`` (encrypted), ``plan`` (trunks, routes and time conditions), ``rates`` (of trunks),
+``switches`` (moved by hand), ``bindings`` (where phones are registered), ``subscriptions`` (what they want to be
+told), ``cdr`` (call records), ``outbox`` and ``spool`` (how a call record reaches the database whatever happens to
+it), ``mailboxes``, ``voicemail`` (the messages), ``sidecars`` (how a message reaches the database), ``splice``,
+``mail`` (on its way).
 """
