@@ -6,8 +6,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
 from pbx.directory.switches import Switches
+from pbx.ops.alerts import RECENT, Alerts
+from pbx.store.alerts import StoredAlerts
 from pbx.store.plan import StoredPlan
 from pbx.store.rates import StoredRates
 from pbx.store.secrets import SecretKey
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
 
     from pbx.directory.directory import Directory
     from pbx.ops.settings import Settings
+    from pbx.store.cdr import Cdr
     from pbx.store.database import Database
     from pbx.tasks import Tasks
 
@@ -33,6 +37,7 @@ class Lines:
         database: Where what the API makes is kept.
         tasks: Where what nobody awaits runs.
         wall: The wall clock.
+        cdr: The call records, which say what was used today.
 
     Attributes:
         book: The plan as it is now.
@@ -40,6 +45,9 @@ class Lines:
         rates: What calls over its trunks cost, in the database.
         switches: Where the night switches stand that were moved by hand.
         moved: The same in the database: who moves one does it here.
+        alerts: What somebody must see to.
+        usage: What each extension has used of its limits.
+        toll: Who is told when one of these was reached.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class Lines:
         database: Database,
         tasks: Tasks,
         wall: Callable[[], float],
+        cdr: Cdr,
     ) -> None:
         self.book = PlanBook(settings.plan)
         self._key = SecretKey(settings.data / "secret.key")
@@ -57,6 +66,14 @@ class Lines:
         self.rates = StoredRates(reactor, database, self.book)
         self.switches = Switches()
         self.moved = StoredSwitches(reactor, database, self.switches)
+        self._cdr = cdr
+        self._stored_alerts = StoredAlerts(reactor, database)
+        self.alerts = Alerts(
+            reactor, wall, self._stored_alerts, mail=settings.alerts.mail,
+            can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name,
+        )
+        self.usage = UsageCounters(reactor, wall, self.book)
+        self.toll = TollWatch(reactor, self.alerts, self.usage)
 
     async def start(self) -> None:
         """
@@ -67,10 +84,23 @@ class Lines:
         await self.rates.start()
         await self.moved.start()
 
+    async def load(self) -> None:
+        """
+        Take up what was open, and what was used today, before a restart.
+
+        Raises:
+            DatabaseDown: The database is away; nothing was taken up.
+        """
+        alerts = await self._stored_alerts.load(RECENT)
+        used = await self._cdr.outside_since(self.usage.day_began)
+        self.alerts.restore(alerts)
+        self.usage.restore(used)
+
     async def stop(self) -> None:
         """
         Write what waits, and keep nothing fresh any more.
         """
+        await self._stored_alerts.stop()
         await self.moved.stop()
         await self.rates.stop()
         await self.stored.stop()

@@ -221,8 +221,9 @@ class Exchange(Service):
         bindings = Bindings(self.reactor, database, self.wall)
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
-        self.lines = Lines(self.reactor, settings, self.directory, database, self.tasks, self.wall)
+        self.lines = Lines(self.reactor, settings, self.directory, database, self.tasks, self.wall, cdr)
         await self.lines.start()
+        await self._read(self.lines.load)
         mailroom = self.mailroom = Mailroom(
             self.reactor, settings, self.directory, database, self.tasks, self.wall, self._find
         )
@@ -283,6 +284,8 @@ class Exchange(Service):
             furniture.features,
         )
         self.switchboard.on_event(Recorder(cdr).event)
+        if self.lines is not None:
+            self.switchboard.on_event(self.lines.usage.event)
         self.directory.on_change(self._extension_changed)
         self._keepalive = KeepAlive(self.reactor, location)
         self.trace.leave_out(self._keepalive.mark)
@@ -312,6 +315,7 @@ class Exchange(Service):
             places=furniture.stored, rooms=furniture.rooms,
             prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
+            alerts=lines.alerts,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
         )
 

@@ -53,7 +53,8 @@ class Alerts:
         clock: The time, by which the log is kept from being flooded.
         wall: The time of day in seconds since 1970.
         store: Where they are kept (:class:`~pbx.store.alerts.StoredAlerts`); ``None`` for memory alone.
-        mail: The addresses that are written to; nobody where mail can't be sent.
+        mail: The addresses that are written to.
+        can_mail: Whether there is a mail server: without it mail would wait for one, and tell old news one day.
         name: What the exchange is called in mail.
     """
 
@@ -66,12 +67,14 @@ class Alerts:
         store: Any = None,
         *,
         mail: Sequence[str] = (),
+        can_mail: bool = True,
         name: str = "pbx",
     ) -> None:
         self._clock = clock
         self._wall = wall
         self._store = store
-        self._mail = tuple(mail)
+        self._can_mail = can_mail
+        self._mail = tuple(mail) if can_mail else ()
         self._name = name
         self._open: dict[tuple[str, str], Alert] = {}
         self._recent: deque[Alert] = deque(maxlen=RECENT)
@@ -98,7 +101,7 @@ class Alerts:
         if len(self._open) >= MOST_OPEN:
             self._make_room()
         alert = Alert(uuid4().hex, kind, subject, text, now, now, detail=detail or {})
-        addresses = tuple(dict.fromkeys((*self._mail, *mail)))
+        addresses = tuple(dict.fromkeys((*self._mail, *(mail if self._can_mail else ()))))
         if addresses and not self._may_mail(kind):
             addresses = ()
         self._addresses[alert.id] = addresses

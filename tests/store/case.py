@@ -22,7 +22,7 @@ from pbx.store.migrate import migrate
 from tests.wire.process import ROOT, reactor
 
 TABLES = (
-    "system", "extension", "location", "cdr", "place", "mailbox", "voicemail", "mail", "subscription", "plan",
+    "system", "extension", "location", "cdr", "place", "mailbox", "voicemail", "mail", "subscription", "alert", "plan",
     "rate_list", "rate", "night_switch",
 )
 
