@@ -15,7 +15,19 @@ from msgspec import Meta
 
 from pbx.directory import emergency, inbound_route, outbound_route, plan, time_condition, trunk
 from pbx.directory.permissions import USUAL_CLASSES, CallClass, TollLimits
-from pbx.ops.section import Dialled, HostName, MailAddress, Networks, Port, Secret, Section, Text
+from pbx.ops.section import (
+    Dialled,
+    Host,
+    HostName,
+    Line,
+    MailAddress,
+    Networks,
+    Port,
+    Proxy,
+    Secret,
+    Section,
+    printable,
+)
 
 
 def _zone(value: str | None) -> None:
@@ -44,6 +56,14 @@ def _pattern(value: str | None) -> None:
         raise ValueError(f"{value!r} is no pattern")
 
 
+Name = Annotated[
+    str,
+    Meta(
+        # It is part of a path of the API.
+        pattern=r"^[^\s/.]([^/]{0,58}[^\s/])?\Z", description="text of 1 to 60 characters, without /",
+        extra={"check": printable},
+    ),
+]
 PATTERN = (
     "digits, X (0-9), Z (1-9), N (2-9), [2-57] (a choice), and at the end . (one or more of anything) or ! (anything "
     "or nothing)"
@@ -79,12 +99,12 @@ class Trunk(Section, frozen=True):
     One provider (:class:`pbx.directory.trunk.Trunk`).
     """
 
-    name: Text
-    host: Text
+    name: Name
+    host: Host
     port: Port | None = None
     transport: trunk.TransportName | None = None
-    username: str = ""
-    auth_username: Text | None = None
+    username: Line = ""
+    auth_username: Line | None = None
     password: Secret = ""
     from_domain: HostName | None = None
     priority: Annotated[int, Meta(ge=1, le=100, description="a whole number, 1 (first) to 100")] = 1
@@ -99,8 +119,8 @@ class Trunk(Section, frozen=True):
     srtp: trunk.SrtpUse = "off"
     inbound_ips: Networks = ()
     number_format: trunk.NumberFormat = "e164"
-    outbound_proxy: Text | None = None
-    contact_user: Text | None = None
+    outbound_proxy: Proxy | None = None
+    contact_user: Line | None = None
     did_from: trunk.DidSource = "auto"
     send_pai: bool = True
     session_timers: bool = True
@@ -115,13 +135,13 @@ class OutboundRoute(Section, frozen=True):
     One way out (:class:`pbx.directory.outbound_route.OutboundRoute`).
     """
 
-    name: Text
+    name: Name
     patterns: Patterns = ()
     callers: Patterns = ()
     strip: Annotated[int, Meta(ge=0, le=20, description="a whole number, 0 to 20")] = 0
     prepend: Annotated[str, Meta(pattern=r"^\+?[0-9*#]{0,20}\Z", description="up to 20 digits")] = ""
-    trunks: tuple[Text, ...] = ()
-    time: Text | None = None
+    trunks: Annotated[tuple[Name, ...], Meta(description="a list of names of trunks")] = ()
+    time: Name | None = None
     call_class: CallClass | None = None
     caller_id: Number = None
     least_cost: bool = False
@@ -136,7 +156,7 @@ class Target(Section, frozen=True):
     kind: Literal[
         "extension", "ring_group", "queue", "menu", "conference", "voicemail", "announcement", "external", "hangup"
     ]
-    target: str = ""
+    target: Line = ""
 
 
 class InboundRoute(Section, frozen=True):
@@ -144,7 +164,7 @@ class InboundRoute(Section, frozen=True):
     One way in (:class:`pbx.directory.inbound_route.InboundRoute`).
     """
 
-    name: Text
+    name: Name
     destination: Target
     did: Pattern = ""
     caller: Annotated[
@@ -154,11 +174,13 @@ class InboundRoute(Section, frozen=True):
             extra={"check": lambda value: None if value == "anonymous" else _pattern(value)},
         ),
     ] = ""
-    trunk: Text | None = None
-    time: Text | None = None
+    trunk: Name | None = None
+    time: Name | None = None
     closed: Target | None = None
     classes: Classes = ()
-    prefix: Annotated[str, Meta(max_length=30, description="up to 30 characters")] = ""
+    prefix: Annotated[
+        str, Meta(max_length=30, description="up to 30 characters", extra={"check": printable})
+    ] = ""
     enabled: bool = True
 
 
@@ -188,7 +210,7 @@ class Holiday(Section, frozen=True):
     """
 
     date: Date
-    name: str = ""
+    name: Line = ""
     until: Date | None = None
 
 
@@ -197,7 +219,7 @@ class TimeCondition(Section, frozen=True):
     When it is open (:class:`pbx.directory.time_condition.TimeCondition`).
     """
 
-    name: Text
+    name: Name
     zone: Zone = None
     hours: tuple[Hours, ...] = ()
     holidays: tuple[Holiday, ...] = ()
@@ -213,7 +235,7 @@ class Limits(Section, frozen=True):
     concurrent: Annotated[int, Meta(ge=0, le=1000, description="a whole number, 0 to 1000")] = 4
     minutes_per_day: Annotated[int, Meta(ge=0, le=100_000, description="whole minutes, 0 to 100000")] = 600
     spend_per_day: Money = Decimal(50)
-    hours: Text | None = None
+    hours: Name | None = None
     blocked: Prefixes = ()
     allowed: Prefixes = ()
     longest: Annotated[int, Meta(ge=1, le=10_000, description="whole minutes, 1 to 10000")] = 240
@@ -224,7 +246,7 @@ class Location(Section, frozen=True):
     A place where phones stand (:class:`pbx.directory.emergency.Location`).
     """
 
-    name: Text
+    name: Name
     civic: dict[str, str] = msgspec.field(default_factory=dict)
     subnets: Networks = ()
     callback: Number = None
@@ -240,7 +262,7 @@ class Emergency(Section, frozen=True):
     test_number: Dialled | None = None
     test_target: Number = None
     locations: tuple[Location, ...] = ()
-    location: Text | None = None
+    location: Name | None = None
     callback: Number = None
     desk: Dialled | None = None
     notify: Numbers = ()

@@ -54,6 +54,31 @@ def _address(value: str | None) -> None:
         ipaddress.ip_address(value)
 
 
+def printable(value: str | None) -> None:
+    """
+    Check that a text has no characters that a database, a log or a phone's display could stumble over.
+
+    Raises:
+        ValueError: It has.
+    """
+    if value is not None and not value.isprintable():
+        raise ValueError("it has characters that cannot be shown")
+
+
+def _host(value: str | None) -> None:
+    if value is None or re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", value):
+        return
+    ipaddress.ip_address(value.removeprefix("[").removesuffix("]"))
+
+
+def _host_and_port(value: str | None) -> None:
+    if value is not None:
+        match = re.fullmatch(r"(\[.*\]|[^:]*|.*:.*:.*?)(?::([0-9]{1,5}))?", value)
+        if match is None or not 1 <= int(match[2] or 1) <= 65535:
+            raise ValueError("it is neither a host nor a host and a port")
+        _host(match[1])
+
+
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
 Seconds = Annotated[int, Meta(ge=1, le=86400, description="whole seconds, 1 to 86400")]
 Address = Annotated[str, Meta(description="an IPv4 or IPv6 address", extra={"check": _address})]
@@ -75,6 +100,15 @@ NameServers = Annotated[
 ]
 Code = Annotated[str, Meta(pattern=r"^[*#][0-9*#]{0,7}\Z", description='* or # and up to 7 keys, such as "*72"')] | None
 Text = Annotated[str, Meta(min_length=1, description="text that is not empty")]
+Line = Annotated[str, Meta(max_length=100, description="text of up to 100 characters", extra={"check": printable})]
+Host = Annotated[str, Meta(description="a host name or an address", extra={"check": _host})]
+Proxy = Annotated[
+    str,
+    Meta(
+        description="a host name or an address, with :port where it is not the usual",
+        extra={"check": _host_and_port},
+    ),
+]
 HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$", description="a host name")]
 Path = Annotated[str | None, Meta(description="a path, or null for the usual place")]
 Secret = Annotated[str, Meta(description="text, ${VARIABLE}, or file:/path", extra={"secret": True})]

@@ -12,8 +12,9 @@ import msgspec
 from msgspec import Meta
 from zope.interface import Interface
 
+from pbx.ops.section import printable
 from pbx.web.problems import Problem
-from pbx.web.routes import Ask, Reply, Route, printable
+from pbx.web.routes import Ask, Reply, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,9 +14,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pbx.directory.places import Room
 from pbx.features.conference.rooms import TooManyRoomsError
+from pbx.ops.section import printable
 from pbx.web.places import PlaceExistsError, PlaceGoneError
 from pbx.web.problems import Problem, wrong_fields
-from pbx.web.routes import Ask, Reply, Route, printable
+from pbx.web.routes import Ask, Reply, Route
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import Meta
 
 from pbx.directory.dialplan import Destination
+from pbx.ops.section import printable
 from pbx.web.problems import Problem
-from pbx.web.routes import printable
 
 if TYPE_CHECKING:
     from collections.abc import Container

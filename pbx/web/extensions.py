@@ -13,10 +13,11 @@ from msgspec import UNSET, Meta, UnsetType
 from zope.interface import Interface
 
 from pbx.directory.extension import Extension
+from pbx.ops.section import printable
 from pbx.web.destinations import refuse_if_used
 from pbx.web.passwords import password_fault
 from pbx.web.problems import Problem, wrong_fields
-from pbx.web.routes import Ask, Reply, Route, printable
+from pbx.web.routes import Ask, Reply, Route
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

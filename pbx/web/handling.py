@@ -13,9 +13,10 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pbx.directory.handling import FollowMe, Handling
 from pbx.features.star import LONGEST_RINGING, MOST_BLOCKED, MOST_SIMULTANEOUS, SHORTEST_RINGING
+from pbx.ops.section import printable
 from pbx.web.extensions import ExtensionGoneError
 from pbx.web.problems import Problem, wrong_fields
-from pbx.web.routes import Ask, Route, printable
+from pbx.web.routes import Ask, Route
 
 if TYPE_CHECKING:
     from pbx.directory.extension import Extension

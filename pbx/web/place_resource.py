@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 import msgspec
 from msgspec import UNSET, Meta
 
+from pbx.ops.section import printable
 from pbx.web.destinations import refuse_if_used
 from pbx.web.places import PlaceExistsError, PlaceGoneError
 from pbx.web.problems import Problem, wrong_fields
-from pbx.web.routes import Ask, Reply, Route, printable
+from pbx.web.routes import Ask, Reply, Route
 
 if TYPE_CHECKING:
     from pbx.directory.dialplan import Destination

@@ -13,9 +13,10 @@ from msgspec import Meta
 from pbx.audio.wording import NAME
 from pbx.features.prompts import LARGEST, Prompt, Prompts, is_language
 from pbx.features.speech import LONGEST_TEXT
+from pbx.ops.section import printable
 from pbx.web import files
 from pbx.web.problems import Problem
-from pbx.web.routes import Ask, Reply, Route, Upload, printable
+from pbx.web.routes import Ask, Reply, Route, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

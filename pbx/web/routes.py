@@ -104,17 +104,6 @@ class Route:
         return self.method not in {"GET", "HEAD"}
 
 
-def printable(value: str | None) -> None:
-    """
-    Check that a text has no characters that a database, a log or a phone's display could stumble over.
-
-    Raises:
-        ValueError: It has.
-    """
-    if value is not None and not value.isprintable():
-        raise ValueError("it has characters that cannot be shown")
-
-
 def is_json(content_type: str) -> bool:
     """
     Whether a ``Content-Type`` header says JSON.

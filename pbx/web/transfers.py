@@ -11,8 +11,9 @@ import msgspec
 from msgspec import Meta
 from zope.interface import Interface
 
+from pbx.ops.section import printable
 from pbx.web.problems import Problem, wrong_fields
-from pbx.web.routes import Ask, Reply, Route, printable
+from pbx.web.routes import Ask, Reply, Route
 
 Number = Annotated[
     str, Meta(min_length=1, max_length=64, description="a number as it is dialled", extra={"check": printable})

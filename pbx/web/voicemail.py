@@ -15,9 +15,10 @@ from pbx.calls.record import stamp
 from pbx.features.prompts import LARGEST
 from pbx.features.voicemail.mailboxes import FOLDERS, GREETINGS, Folder, Mailbox, MailboxError, Message
 from pbx.features.voicemail.pin import LONGEST, SHORTEST, pin_fault
+from pbx.ops.section import printable
 from pbx.web import files
 from pbx.web.problems import Problem, wrong_fields
-from pbx.web.routes import Ask, Reply, Route, Upload, printable
+from pbx.web.routes import Ask, Reply, Route, Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -171,7 +171,7 @@ class MistakeTests(SettingsCase):
                 "IPv6 address; allowed is an IPv4 or IPv6 address, or null",
                 "line 6, api.port: found 99999; allowed is a port, 1 to 65535",
                 "line 7, voicemail: found 30; allowed is a section with keys",
-                "line 9, sip_trunks[0].host: missing; needed is text that is not empty",
+                "line 9, sip_trunks[0].host: missing; needed is a host name or an address",
             ],
         )
 

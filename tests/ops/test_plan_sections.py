@@ -1,0 +1,64 @@
+"""
+Tests of :mod:`pbx.ops.plan_sections`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from twisted.trial.unittest import SynchronousTestCase
+
+from pbx.ops.plan_sections import InboundRoute, OutboundRoute, TimeCondition, Trunk
+from pbx.ops.strict import Mistake, convert
+
+
+class SectionsTests(SynchronousTestCase):
+    """
+    What the sections about trunks and routes take.
+    """
+
+    def mistakes(self, section: type[msgspec.Struct], **given: Any) -> list[str]:
+        """
+        The keys that are wrong.
+        """
+        found: list[Mistake] = []
+        convert(section, given, "", found)
+        return [mistake.path for mistake in found]
+
+    def test_names(self) -> None:
+        """
+        A name can be shown, and be part of a path of the API.
+        """
+        for name in ("a", "Primary Trunk", "Zentrale (Köln)", "x" * 60):
+            self.assertEqual(self.mistakes(TimeCondition, name=name), [], name)
+        for name in ("", " a", "a ", "a/b", ".", "..", "x" * 61, "a\nb", "a\u200bb", 5):
+            self.assertEqual(self.mistakes(TimeCondition, name=name), ["name"], name)
+
+    def test_hosts(self) -> None:
+        """
+        A provider is a host name or an address, without what a URI has besides; a proxy may have a port.
+        """
+        for host in ("sip.example.com", "192.0.2.7", "2001:db8::7", "[2001:db8::7]", "_sip.example.com", "pbx2"):
+            self.assertEqual(self.mistakes(Trunk, name="a", host=host, outbound_proxy=host), [], host)
+        for host in ("", "sip:example.com", "sip.example.com/", "a b", "-x", "é.example", "example.com;lr", "[x]"):
+            self.assertEqual(self.mistakes(Trunk, name="a", host=host), ["host"], host)
+        self.assertEqual(self.mistakes(Trunk, name="a", host="example.com:5060"), ["host"])
+        for proxy in ("sip.example.com:5080", "192.0.2.7:1", "[2001:db8::7]:5060"):
+            self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), [], proxy)
+        for proxy in ("sip.example.com:0", "sip.example.com:65536", "a:b", ":5060", "sip:example.com"):
+            self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), ["outbound_proxy"], proxy)
+
+    def test_texts(self) -> None:
+        """
+        What a log or a phone shows has no control characters.
+        """
+        bad = "a\x1bb"
+        self.assertEqual(self.mistakes(Trunk, name="a", host="b", username=bad, contact_user=bad), [
+            "username", "contact_user",
+        ])
+        target = {"kind": "extension", "target": bad}
+        self.assertEqual(
+            self.mistakes(InboundRoute, name="a", destination=target, prefix=bad), ["destination.target", "prefix"]
+        )
+        self.assertEqual(self.mistakes(OutboundRoute, name="a", trunks=["a", ""]), ["trunks"])
