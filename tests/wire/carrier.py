@@ -6,9 +6,11 @@ The scenarios are ``sipp/carrier_*.xml``; each answers OPTIONS as well.
 
 from __future__ import annotations
 
+import re
 import signal
 from pathlib import Path
 
+from tests.wire.agent import Message
 from tests.wire.process import eventually
 from tests.wire.scenario import Scenario
 
@@ -71,6 +73,17 @@ class Carrier(Scenario):
         """
         path = self.directory / "messages"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    def requests(self, method: str) -> list[Message]:
+        """
+        The requests of one method that it has received, each once.
+        """
+        found = []
+        for part in re.split(r"^-{20,} .*\n", self.messages(), flags=re.MULTILINE):
+            head, _, text = part.partition("\n\n")
+            if "message received" in head and text.startswith(f"{method} "):
+                found.append(Message.parse(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(), ("", 0)))
+        return list({message["via"]: message for message in found}.values())
 
     async def saw(self, phrase: str, within: float = 10, count: int = 1) -> list[str]:
         """

@@ -118,7 +118,10 @@ class ExchangeTestCase(TestCase):
         except TimeoutError:
             self.fail(f"left after {within} s: {self._left}")
 
-    async def phone(self, number: str, transport: str = "udp", *, registered: bool = True, **more: Any) -> Phone:
+    async def phone(
+        self, number: str, transport: str = "udp", *, registered: bool = True, exchange: Exchange | None = None,
+        **more: Any,
+    ) -> Phone:
         """
         A phone, running and registered.
 
@@ -126,14 +129,16 @@ class ExchangeTestCase(TestCase):
             number: its extension.
             transport: ``udp``, ``tcp`` or ``tls``.
             registered: whether to wait for its registration.
+            exchange: where it registers, when that is another than the test's.
             more: fields of :class:`~tests.wire.baresip.Account`, or arguments of :class:`~tests.wire.baresip.Phone`.
         """
         self._voice += 1
-        port = self.exchange.tls_port if transport == "tls" else self.exchange.sip_port
+        exchange = exchange or self.exchange
+        port = exchange.tls_port if transport == "tls" else exchange.sip_port
         fields = {name: more.pop(name) for name in list(more) if name in Account.__annotations__}
         fields.setdefault("password", PASSWORD)
-        account = Account(number, f"{self.exchange.host}:{port}", transport=transport, **fields)
-        cafile = self.exchange.certificate if transport == "tls" else None
+        account = Account(number, f"{exchange.host}:{port}", transport=transport, **fields)
+        cafile = exchange.certificate if transport == "tls" else None
         phone = Phone(account, voice=self._voice, cafile=cafile, **more)
         self.addCleanup(phone.stop)
         await phone.start()

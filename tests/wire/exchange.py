@@ -19,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -63,24 +63,28 @@ class Exchange:
 
     def __init__(
         self,
-        settings: Mapping[str, Mapping[str, Any]] | None = None,
+        settings: Mapping[str, Any] | None = None,
         host: str = "127.0.0.1",
         calls: int = 50,
+        sip_port: int | None = None,
+        environment: Mapping[str, str] | None = None,
     ) -> None:
         """
         Args:
-            settings: sections of the configuration laid over the ones a test needs anyway.
+            settings: sections of the configuration laid over the ones a test needs anyway; a list stands as it is.
             host: the address it listens on.
             calls: how many it shall have ports for at once.
+            sip_port: its port for UDP and TCP, the next is for TLS; free ones by default.
+            environment: what its environment has besides ours.
         """
         self.host = host
         self.folder = Path(tempfile.mkdtemp(prefix="pbx-wire-"))
         self.data = self.folder / "var"
-        self.sip_port = free_ports(2, host)
+        self.sip_port = sip_port or free_ports(2, host)
         self.tls_port = self.sip_port + 1
         self.api_port = free_ports(1)
         self.rtp_port = free_ports(4 * calls, host, even=True)
-        configuration: dict[str, dict[str, Any]] = {
+        configuration: dict[str, Any] = {
             "server": {
                 "sip_host": host,
                 "sip_port": self.sip_port,
@@ -93,10 +97,14 @@ class Exchange:
             "logging": {"level": "INFO"},
         }
         for section, values in (settings or {}).items():
-            configuration.setdefault(section, {}).update(values)
+            if isinstance(values, Mapping):
+                configuration.setdefault(section, {}).update(values)
+            else:
+                configuration[section] = values
         self.config = self.folder / "config.yml"
         self.config.write_text(yaml.safe_dump(configuration))
         self.output = self.folder / "output"
+        self._environment = dict(environment or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -140,7 +148,7 @@ class Exchange:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, **self._environment, "PYTHONPATH": str(ROOT)},
             )
         atexit.register(self.kill)
         while time.monotonic() - began < within:
@@ -210,9 +218,13 @@ class Exchange:
         path = self.data / "log" / "pbx.log"
         return path.read_text(errors="replace").splitlines() if path.exists() else []
 
-    def stop(self, within: float = 10) -> list[str]:
+    def stop(self, within: float = 10, expected: Sequence[str] = ()) -> list[str]:
         """
         End it with SIGTERM; gives what was not as it should be (nothing, if all is well).
+
+        Args:
+            within: seconds it may take.
+            expected: what stands in lines of its log that tell of a fault the test has made.
         """
         if self._process is None:
             return []
@@ -233,6 +245,7 @@ class Exchange:
             complaints.append(f"processes are left: {left}")
         sought = re.compile(r" (ERROR|CRITICAL) |Traceback|Unhandled")
         written = [*self.log(), *self.output.read_text(errors="replace").splitlines()]
+        written = [line for line in written if not any(phrase in line for phrase in expected)]
         wrong = next((number for number, line in enumerate(written) if sought.search(line)), None)
         if wrong is not None:
             complaints.append("it logged:\n" + "\n".join(written[wrong : wrong + 40]))

@@ -105,6 +105,12 @@ class Kamailio:
         said = await self._control("ul.dump")
         return re.findall(r"^\s*Address: (\S+)", said, re.MULTILINE)
 
+    async def sequence(self) -> int:
+        """
+        The CSeq of the REGISTER it has taken last, 0 where there is none.
+        """
+        return max(map(int, re.findall(r"^\s*CSeq: (\d+)", await self._control("ul.dump"), re.MULTILINE)), default=0)
+
     async def registered(self, within: float = 10) -> list[str]:
         """
         The same, once there are any.

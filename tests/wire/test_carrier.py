@@ -111,3 +111,27 @@ class CarrierTests(TestCase):
         await phone.dial("+4930123456")
         await carrier.saw("INVITE", count=1)
         self.assertNotIn("CALL_RINGING", {event.type for event in phone.events})
+
+    async def test_take(self) -> None:
+        """
+        It answers without asking for credentials, and its messages can be read.
+        """
+        carrier = self.carrier("take")
+        phone = await self.phone(carrier)
+        await phone.dial("+4930123456")
+        await carrier.saw("answered")
+        (invite,) = carrier.requests("INVITE")
+        self.assertIn("+4930123456", invite["to"])
+        self.assertIn(b"m=audio", invite.body)
+        await phone.hang_up()
+        await carrier.saw("BYE")
+
+    async def test_emergency(self) -> None:
+        """
+        A call that does not say from where is not taken.
+        """
+        carrier = self.carrier("emergency")
+        phone = await self.phone(carrier)
+        await phone.dial("112")
+        with self.assertRaises(TimeoutError):
+            await carrier.saw("INVITE", within=1)
