@@ -1,15 +1,21 @@
 """
-The session description of a message, wherever in its body it is (RFC 5621, RFC 2046 5.1).
+The session description of a message, wherever in its body it is, and bodies that hold something besides (RFC 5621,
+RFC 2046 5.1).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import frozen
+
 from pbx.sip.error import ParseError
 from pbx.sip.grammar import BLANK, find_param, parse_params
+from pbx.sip.token import random_hex
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pbx.sip.message import Message
 
 MAX_PARTS = 32
@@ -17,6 +23,38 @@ MAX_PARTS = 32
 
 MAX_DEPTH = 3
 """How deep parts hold parts: RFC 5621 3.1 asks for mixed around alternative."""
+
+
+@frozen
+class Part:
+    """
+    Something that goes along with a session description.
+
+    Attributes:
+        content_type: What it is.
+        content: It.
+        content_id: What refers to it (``cid:``, RFC 2392), without ``<`` and ``>``; empty for nothing.
+    """
+
+    content_type: str
+    content: bytes
+    content_id: str = ""
+
+
+def mixed(parts: Sequence[Part]) -> tuple[str, bytes]:
+    """
+    A body of several parts, and its Content-Type.
+    """
+    boundary = random_hex(16)
+    while any(boundary.encode() in part.content for part in parts):
+        boundary = random_hex(16)
+    body = b""
+    for part in parts:
+        head = f"--{boundary}\r\nContent-Type: {part.content_type}\r\n"
+        if part.content_id:
+            head += f"Content-ID: <{part.content_id}>\r\n"
+        body += head.encode() + b"\r\n" + part.content + b"\r\n"
+    return f'multipart/mixed;boundary="{boundary}"', body + f"--{boundary}--\r\n".encode()
 
 
 def sdp_of(message: Message) -> bytes | None:

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.sip import multipart
 from pbx.sip.error import ParseError
 from pbx.sip.message import Headers, Request
-from pbx.sip.multipart import MAX_PARTS, sdp_of
+from pbx.sip.multipart import MAX_PARTS, Part, sdp_of
 
 SDP = b"v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\n"
 
@@ -105,3 +106,31 @@ class SdpTests(SynchronousTestCase):
         ):
             with self.assertRaises(ParseError):
                 sdp_of(message(content_type, body))
+
+
+class MixedTests(SynchronousTestCase):
+    """
+    Bodies of several parts.
+    """
+
+    def test_read_again(self) -> None:
+        """
+        Whoever looks for the description finds it beside what else there is, byte for byte.
+        """
+        location = Part("application/pidf+xml", b"<presence/>\n", "where@pbx.example.com")
+        kind, body = multipart.mixed([Part("application/sdp", SDP), location])
+        self.assertEqual(sdp_of(message(kind, body)), SDP)
+        self.assertIn(
+            b"Content-Type: application/pidf+xml\r\nContent-ID: <where@pbx.example.com>\r\n\r\n<presence/>\n\r\n--",
+            body,
+        )
+
+    def test_boundary(self) -> None:
+        """
+        What divides the parts stands in none of them.
+        """
+        boundaries = ["a" * 32, "b" * 32]
+        self.patch(multipart, "random_hex", lambda length: boundaries.pop(0))
+        kind, body = multipart.mixed([Part("application/sdp", b"a" * 64)])
+        self.assertEqual(kind, f'multipart/mixed;boundary="{"b" * 32}"')
+        self.assertEqual(sdp_of(message(kind, body)), b"a" * 64)
