@@ -4,23 +4,49 @@ The dialplan: where a call goes, and why, as pure functions.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve
 
+from pbx.directory.decision import (
+    Decision,
+    Destination,
+    Diversion,
+    Failed,
+    Limited,
+    Outcome,
+    Ring,
+    RouteRequest,
+    going,
+    refused,
+)
+from pbx.directory.emergency_call import emergency_call
 from pbx.directory.handling import PLAIN
-from pbx.directory.star_codes import feature_dialled
+from pbx.directory.inbound import entrance
+from pbx.directory.numbering import dialled_forms, same
+from pbx.directory.outbound import outside
+from pbx.directory.star_call import to_feature
 
 if TYPE_CHECKING:
     from pbx.directory.extension import Extension
-    from pbx.directory.outside import Outgoing
     from pbx.directory.situation import Situation
+
+__all__ = [
+    "Decision", "Destination", "Diversion", "Failed", "Limited", "Outcome", "Ring", "RouteRequest", "after", "decide",
+    "ringing_plan",
+]
+
+NOWHERE = (403, 404, 503)
+"""The refusals for which a forward is ignored: it was never allowed, leads to nobody, or no trunk is up."""
 
 MOST_DIVERSIONS = 5
 """How often one call may be forwarded, so that forwards in a circle end."""
 
-Outcome: TypeAlias = Literal["busy", "no answer", "unregistered", "dnd", "failed"]
-"""What came of trying to reach an extension."""
+LONG = 7
+"""Digits from which on a number that nobody has was probably meant for beyond the house."""
+
+CALLED_BACK = "emergency"
+"""The argument of an extension that the emergency centre calls back: it rings, whatever is wanted with its calls."""
 
 SAID: dict[Outcome, str] = {
     "busy": "is busy",
@@ -42,167 +68,19 @@ FORWARDED = {
 """Which calls a forward takes, in words."""
 
 
-class Failed(Protocol):
-    """
-    Why ringing came to nothing, as the caller would be told.
-    """
-
-    @property
-    def status(self) -> int:
-        """
-        The SIP status.
-        """
-
-    @property
-    def cause(self) -> int:
-        """
-        The cause of ITU-T Q.850.
-        """
-
-    @property
-    def text(self) -> str:
-        """
-        The reason in words.
-        """
-
-
-@frozen
-class Diversion:
-    """
-    One step by which a call came to somebody else than it was meant for (RFC 5806).
-
-    Attributes:
-        number: The extension that diverted it.
-        reason: Why: ``always``, ``busy``, ``no answer``, ``unregistered``, ``dnd``, ``transfer`` or ``follow me``.
-    """
-
-    number: str
-    reason: str
-
-
-@frozen
-class RouteRequest:
-    """
-    One call to route.
-
-    Attributes:
-        caller: The number of whoever calls.
-        number: What was dialled, cleaned.
-        on_behalf: The extension whose permission and limits apply when it is not the caller's: who forwarded or
-            transferred.
-        diversions: The steps by which it came here, the first first.
-        anonymous: The caller does not say who it is.
-        trunk: The trunk that it came in over; empty for the call of an extension.
-        called: Where it came in over a trunk, what the provider says was called, the likeliest first: ``number`` is
-            the first of these.
-        route: The inbound route by which it came to where it is; empty for none.
-        address: Where the request of the caller's phone came from, for its location.
-    """
-
-    caller: str
-    number: str
-    on_behalf: str | None = None
-    diversions: tuple[Diversion, ...] = ()
-    anonymous: bool = False
-    trunk: str = ""
-    called: tuple[str, ...] = ()
-    route: str = ""
-    address: str = ""
-
-
-@frozen
-class Destination:
-    """
-    A place to send a call to.
-
-    Attributes:
-        kind: ``extension``, ``ring_group``, ``menu``, ``conference``, ``voicemail`` (to leave a message), ``mailbox``
-            (to hear messages), ``announcement``, ``directory`` (to dial by name), ``star``, ``pickup``,
-            ``night_switch``, ``outside`` (beyond the house), ``hangup`` or ``refuse``.
-        target: The number; for ``announcement`` the prompt, for ``star`` the feature, for ``night_switch`` its digits.
-        argument: For ``star``: what was dialled behind the code.
-        status: For ``refuse``: the SIP status.
-        cause: For ``refuse``: the cause of ITU-T Q.850.
-        text: For ``refuse``: the reason in words.
-        outgoing: For ``outside``: the trunks, and how each is called.
-    """
-
-    kind: str
-    target: str = ""
-    argument: str = ""
-    status: int = 0
-    cause: int = 0
-    text: str = ""
-    outgoing: Outgoing | None = None
-
-
-@frozen
-class Limited:
-    """
-    A call beyond the house that a toll-fraud limit did not let through: somebody is told of it.
-
-    Attributes:
-        payer: The extension, or the inbound route, whose limit it is.
-        limit: Which: ``classes``, ``blocked``, ``hours``, ``concurrent``, ``minutes`` or ``spend``.
-        number: What was called.
-        text: Why not, in words.
-    """
-
-    payer: str
-    limit: str
-    number: str
-    text: str
-
-
-@frozen
-class Decision:
-    """
-    Where a call goes, and why.
-
-    Attributes:
-        destination: Where.
-        reasons: The steps that led there, in order, in words.
-        diversions: Those of the request and those that the plan added, the first first.
-        on_behalf: The extension whose permission and limits apply from here, or ``None`` for the caller's.
-        route: The inbound route whose permission applies from here; empty for none.
-        prefix: What an inbound route puts before the caller's name.
-        limited: The toll-fraud limits that it ran into, also by a forward that was ignored for it.
-    """
-
-    destination: Destination
-    reasons: tuple[str, ...]
-    diversions: tuple[Diversion, ...] = ()
-    on_behalf: str | None = None
-    route: str = ""
-    prefix: str = ""
-    limited: tuple[Limited, ...] = ()
-
-
-@frozen
-class Ring:
-    """
-    One of the numbers that ring for an extension.
-
-    Attributes:
-        number: The extension to ring.
-        after: Seconds until it begins.
-        lasting: Seconds that it rings, ``None`` for as long as the whole.
-        confirm: Whoever picks up is asked for a key before getting the caller.
-    """
-
-    number: str
-    after: int = 0
-    lasting: int | None = None
-    confirm: bool = False
-
-
 def decide(request: RouteRequest, situation: Situation) -> Decision:
     """
     Route one call.
     """
+    number = request.number
+    if request.trunk:
+        if not request.route and request.on_behalf is None:
+            return _from_outside(request, situation)
+    elif number in situation.plan.urgent:
+        return _urgent(request, situation)
     # Nearly every call is to an extension, and no extension has a star in its number: looking here first changes
     # nothing but the time it takes.
-    extension = situation.numbers.extension(request.number)
+    extension = situation.numbers.extension(number)
     if extension is not None and extension.enabled:
         return _to_extension(extension, request, situation)
     return _elsewhere(request, situation, extension)
@@ -224,123 +102,226 @@ def after(
     return _after(extension, outcome, request, situation, failure, (f"{extension.number} {SAID[outcome]}",))
 
 
-def ringing_plan(extension: Extension, situation: Situation) -> tuple[Ring, ...]:
+def ringing_plan(
+    extension: Extension, situation: Situation, request: RouteRequest | None = None
+) -> tuple[Ring, ...]:
     """
     Tell which numbers ring for an extension: itself, those together with it, those that follow.
 
-    Each number is another extension that can be reached and does not mind being disturbed; its own forwards do not
-    count. None appears twice.
+    Each number is another extension that can be reached and does not mind being disturbed, or a number beyond the
+    house that the extension may call; its own forwards do not count. None appears twice.
+
+    Args:
+        extension: The one that is called.
+        situation: As for :func:`decide`.
+        request: By which it was called; ``None`` where that is not known.
+    """
+    return _rings(extension, request or RouteRequest("", extension.number), situation)[0]
+
+
+def _rings(
+    extension: Extension, request: RouteRequest, situation: Situation
+) -> tuple[tuple[Ring, ...], tuple[str, ...], tuple[Limited, ...]]:
+    """
+    The numbers that ring; why others do not; and the limits that those ran into.
     """
     handling = extension.handling
     own = Ring(extension.number)
     if handling is PLAIN or not (handling.simultaneous or handling.follow_me):
-        return (own,)
+        return (own,), (), ()
     plan = {extension.number: own}
     for number in handling.simultaneous:
         plan.setdefault(number, Ring(number))
     for step in handling.follow_me:
         plan.setdefault(step.number, Ring(step.number, step.after, step.lasting, step.confirm))
-    return tuple(ring for ring in plan.values() if ring is own or _can_ring(ring.number, situation))
+    rings = [own]
+    reasons: list[str] = []
+    limited: list[Limited] = []
+    for ring in [*plan.values()][1:]:
+        other = situation.numbers.extension(ring.number)
+        if other is not None:
+            if other.enabled and not other.handling.dnd and situation.reachable.get(ring.number, 0) > 0:
+                rings.append(ring)
+            continue
+        if _is_caller(ring.number, request, situation):
+            reasons.append(f"{ring.number} does not ring for it: it is the caller")
+            continue
+        decision = decide(_sent_on(request, extension.number, ring.number, "follow me"), situation)
+        limited += decision.limited
+        if decision.destination.outgoing is not None:
+            rings.append(evolve(ring, outgoing=decision.destination.outgoing))
+        else:
+            why = decision.reasons[-1] if decision.reasons else "it is nobody who can be called"
+            reasons.append(f"{ring.number} does not ring for it: {why}")
+    return tuple(rings), tuple(reasons), tuple(limited)
 
 
-def _can_ring(number: str, situation: Situation) -> bool:
+def _sent_on(request: RouteRequest, by: str, to: str, why: str) -> RouteRequest:
+    return evolve(request, number=to, on_behalf=by, diversions=(*request.diversions, Diversion(by, why)))
+
+
+def _is_caller(number: str, request: RouteRequest, situation: Situation) -> bool:
+    """
+    Whether a number that somebody has dialled is that of the caller.
+    """
+    if not request.trunk:
+        return number == request.caller
+    # An extension has no say in what a caller from beyond the house claims to be.
+    return number not in situation.numbers and same(number, request.caller, situation.plan.site)
+
+
+def _urgent(request: RouteRequest, situation: Situation) -> Decision:
+    number = situation.plan.urgent[request.number]
+    reasons: tuple[str, ...]
+    if any(diversion.reason != "transfer" for diversion in request.diversions):
+        reasons = (f"{number} is an emergency number", "calls are not forwarded to emergency numbers")
+        return refused(request, reasons, 403, 21, "Calls are not forwarded to emergency numbers")
+    destination, reasons = emergency_call(number, request, situation)
+    return Decision(destination, reasons, request.diversions, request.on_behalf)
+
+
+def _from_outside(request: RouteRequest, situation: Situation) -> Decision:
+    found = entrance(request, situation)
+    if found.emergency:
+        return _called_back(found.emergency, request, situation, found.reasons)
+    route, target = found.route, found.target
+    if route is None or target is None:
+        number = found.number or "the number called"
+        text = f"nobody here has {number}"
+        reasons = (*found.reasons, f"{text}: an inbound route with its DID would lead it somewhere")
+        return refused(request, reasons, 404, 1, "Unallocated number")
+    request = evolve(request, route=route.name, number=target.target)
+    decision = _led_in(target.kind, request, situation)
+    return evolve(decision, reasons=(*found.reasons, *decision.reasons), route=route.name, prefix=route.prefix)
+
+
+def _led_in(kind: str, request: RouteRequest, situation: Situation) -> Decision:
+    """
+    Follow an inbound route to where it leads.
+    """
+    number = request.number
+    if kind == "hangup":
+        return Decision(Destination("hangup"), ("it is hung up",), request.diversions)
+    if kind == "announcement":
+        return going(Destination(kind, number), request, situation, (f"it hears the announcement {number}",))
     extension = situation.numbers.extension(number)
-    return (
-        extension is not None
-        and extension.enabled
-        and not extension.handling.dnd
-        and situation.reachable.get(number, 0) > 0
+    if kind == "extension":
+        if extension is None or not extension.enabled:
+            why = f"there is no extension {number}" if extension is None else f"extension {number} is disabled"
+            return refused(request, (why,), 404, 1, "Unallocated number")
+        return _to_extension(extension, request, situation)
+    if kind == "voicemail":
+        if extension is None and number not in situation.mailboxes:
+            return refused(request, (f"there is no mailbox {number}",), 404, 1, "Unallocated number")
+        return going(Destination(kind, number), request, situation, (f"it may leave a message for {number}",))
+    if kind == "external":
+        return _beyond(request, situation, f"{number!r} is no number beyond the house")
+    place = situation.places.place(number)
+    if place is None or place.kind != kind:
+        why = f"there is no {kind.replace('_', ' ')} {number}"
+        return refused(request, (why,), 404, 1, "Unallocated number")
+    reasons = (f"{number} is the {kind.replace('_', ' ')} {place.name}",)
+    return going(Destination(kind, number), request, situation, reasons)
+
+
+def _called_back(number: str, request: RouteRequest, situation: Situation, reasons: tuple[str, ...]) -> Decision:
+    """
+    Ring whoever made an emergency call, whatever it wants done with its calls; or else the desk.
+    """
+    for target in (number, situation.plan.emergency.desk):
+        extension = situation.numbers.extension(target) if target is not None else None
+        if extension is not None and situation.reachable.get(extension.number, 0) > 0:
+            reasons += (f"{extension.number} rings",)
+            return Decision(Destination("extension", extension.number, CALLED_BACK), reasons, request.diversions)
+        reasons += (f"{target or 'the desk'} can't be rung",)
+    return refused(request, reasons, 480, 20, "Not registered")
+
+
+def _beyond(request: RouteRequest, situation: Situation, otherwise: str) -> Decision:
+    """
+    Send a call out of the house, or say why not.
+    """
+    found = outside(request, situation)
+    if found is None:
+        return refused(request, (otherwise, *_hint(request, situation)), 404, 1, "Unallocated number")
+    reasons = found.reasons if found.destination.kind == "outside" else (otherwise, *found.reasons)
+    return Decision(
+        found.destination, reasons, request.diversions, request.on_behalf, request.route, limited=found.limited
     )
+
+
+def _hint(request: RouteRequest, situation: Situation) -> tuple[str, ...]:
+    plan, number = situation.plan, request.number
+    if len(number) < LONG:
+        return ()
+    if not plan.trunks and not plan.outbound:
+        return ("there is no trunk to call beyond the house",)
+    prefix = plan.site.outside_prefix
+    if prefix and not number.startswith((prefix, "+")):
+        return (f"numbers beyond the house are dialled with {prefix} in front",)
+    return ()
 
 
 def _to_extension(extension: Extension, request: RouteRequest, situation: Situation) -> Decision:
     number, handling = extension.number, extension.handling
     reasons: tuple[str, ...] = (f"{number} is the extension of {extension.name}",)
+    rings: tuple[Ring, ...] = ()
+    left_out: tuple[str, ...] = ()
+    limited: tuple[Limited, ...] = ()
     if handling is not PLAIN:
-        entry = handling.blocks(request.caller, anonymous=request.anonymous)
+        entry = _blocked_as(extension, request, situation) if handling.blocked else None
         if entry is not None:
             # The caller is not told: whoever knows that a number is blocked takes another.
             reasons += (f"{number} refuses this caller: {entry} is on its block list",)
-            return _refuse(request, reasons, 486, 17, "Busy here")
+            return refused(request, reasons, 486, 17, "Busy here")
         if handling.forward_always is not None:
-            decision, reasons = _forward(extension, handling.forward_always, "always", request, situation, reasons)
+            decision, reasons, limited = _forward(
+                extension, handling.forward_always, "always", request, situation, reasons
+            )
             if decision is not None:
                 return decision
         if handling.dnd:
             reasons += (f"{number} {SAID['dnd']}",)
             failure = Destination("refuse", status=486, cause=17, text="Do not disturb")
-            return _after(extension, "dnd", request, situation, failure, reasons)
+            return _and_limited(_after(extension, "dnd", request, situation, failure, reasons), limited)
+        rings, left_out, also_limited = _rings(extension, request, situation)
+        limited += also_limited
     phones = situation.reachable.get(number, 0)
     if phones == 0:
-        reasons += ("none of its phones is registered",)
-        others = ringing_plan(extension, situation)[1:]
+        reasons += ("none of its phones is registered", *left_out)
+        others = rings[1:]
         if not others:
             failure = Destination("refuse", status=480, cause=20, text="Not registered")
-            return _after(extension, "unregistered", request, situation, failure, reasons)
+            return _and_limited(_after(extension, "unregistered", request, situation, failure, reasons), limited)
         reasons += (f"others ring for it: {', '.join(ring.number for ring in others)}",)
     else:
-        reasons += (f"{phones} of its phones ring",)
-    return Decision(Destination("extension", number), reasons, request.diversions, request.on_behalf)
+        reasons += (f"{phones} of its phones ring", *left_out)
+    destination = Destination("extension", number)
+    return Decision(destination, reasons, request.diversions, request.on_behalf, request.route, limited=limited)
+
+
+def _blocked_as(extension: Extension, request: RouteRequest, situation: Situation) -> str | None:
+    # A number beyond the house stands in a block list as somebody has written it.
+    beyond = request.trunk or request.caller.startswith("+")
+    written = dialled_forms(request.caller, situation.plan.site) if beyond else (request.caller,)
+    return extension.handling.blocks(*written, anonymous=request.anonymous)
 
 
 def _elsewhere(request: RouteRequest, situation: Situation, extension: Extension | None) -> Decision:
     number = request.number
     if number[:1] in ("*", "#") and number:
-        return _to_feature(request, situation)
+        return to_feature(request, situation)
     if extension is not None:
         why = f"extension {number} is disabled"
     else:
         place = situation.places.place(number)
         if place is not None:
             reasons = (f"{number} is the {place.kind.replace('_', ' ')} {place.name}",)
-            return _go(Destination(place.kind, number), request, situation, reasons)
+            return going(Destination(place.kind, number), request, situation, reasons)
         if number in situation.mailboxes:
-            return _go(Destination("voicemail", number), request, situation, (f"{number} is a shared mailbox",))
-        why = f"{number!r} is no extension"
-    return _refuse(request, (why,), 404, 1, "Unallocated number")
-
-
-def _to_feature(request: RouteRequest, situation: Situation) -> Decision:
-    number = request.number
-    found = feature_dialled(number, situation.star_codes, situation.numbers)
-    if found is None:
-        return _refuse(request, (f"{number!r} is no star code",), 404, 1, "Unallocated number")
-    name, argument = found
-    if request.diversions or request.on_behalf not in (None, request.caller):
-        # Else a caller could be sent to switch something at its own extension, or to mailboxes by other people's leave.
-        reasons = (f"{number} is the star code of {name}", "nobody can be sent to a star code by somebody else")
-        return _refuse(request, reasons, 403, 21, "Not allowed")
-    if name == "voicemail":
-        destination = Destination("mailbox", request.caller)
-    elif name == "voicemail_any":
-        destination = Destination("mailbox")
-    elif name == "voicemail_of":
-        destination = Destination("mailbox", argument)
-    elif name == "pickup_group":
-        destination = Destination("pickup")
-    elif name == "directory":
-        destination = Destination("directory")
-    elif name == "night_switch":
-        destination = Destination("night_switch", argument)
-    elif name == "pickup" and argument:
-        destination = Destination("pickup", argument)
-    else:
-        destination = Destination("star", name, argument)
-    return _go(destination, request, situation, (f"{number} is the star code of {name}",))
-
-
-def _go(
-    destination: Destination, request: RouteRequest, situation: Situation, reasons: tuple[str, ...]
-) -> Decision:
-    if destination.kind not in situation.offers:
-        reasons += (f"there is no {destination.kind.replace('_', ' ')} on this exchange",)
-        return _refuse(request, reasons, 404, 1, "Unallocated number")
-    return Decision(destination, reasons, request.diversions, request.on_behalf)
-
-
-def _refuse(request: RouteRequest, reasons: tuple[str, ...], status: int, cause: int, text: str) -> Decision:
-    destination = Destination("refuse", status=status, cause=cause, text=text)
-    return Decision(destination, reasons, request.diversions, request.on_behalf)
+            return going(Destination("voicemail", number), request, situation, (f"{number} is a shared mailbox",))
+        return _beyond(request, situation, f"{number!r} is no extension")
+    return refused(request, (why,), 404, 1, "Unallocated number")
 
 
 def _after(
@@ -355,40 +336,44 @@ def _after(
         "unregistered": handling.forward_unregistered,
         "failed": handling.forward_unregistered,
     }[outcome]
+    limited: tuple[Limited, ...] = ()
     if target is not None:
-        decision, reasons = _forward(extension, target, outcome, request, situation, reasons)
+        decision, reasons, limited = _forward(extension, target, outcome, request, situation, reasons)
         if decision is not None:
             return decision
     if handling.voicemail and "voicemail" in situation.offers:
         reasons += (f"the caller may leave a message for {number}",)
         diversions = (*request.diversions, Diversion(number, outcome))
-        return Decision(Destination("voicemail", number), reasons, diversions, number)
-    return _refuse(request, reasons, failure.status, failure.cause, failure.text)
+        return Decision(Destination("voicemail", number), reasons, diversions, number, request.route, limited=limited)
+    return _and_limited(refused(request, reasons, failure.status, failure.cause, failure.text), limited)
 
 
 def _forward(
     extension: Extension, target: str, why: str, request: RouteRequest, situation: Situation, reasons: tuple[str, ...]
-) -> tuple[Decision | None, tuple[str, ...]]:
+) -> tuple[Decision | None, tuple[str, ...], tuple[Limited, ...]]:
     """
-    Follow a forward: to a decision, or to ``None`` when it has to be ignored; with the reasons up to there.
+    Follow a forward: to a decision, or to ``None`` when it has to be ignored; with the reasons up to there, and with
+    the limits for which it is ignored.
     """
     number = extension.number
     said = f"{number} forwards {FORWARDED[why]} to {target}"
     if target == number:
-        return None, (*reasons, f"{said}: itself, so ignored")
-    if target == request.caller:
+        return None, (*reasons, f"{said}: itself, so ignored"), ()
+    if _is_caller(target, request, situation):
         # A secretary must be able to reach the one who forwards all calls to the secretary.
-        return None, (*reasons, f"{said}: the caller, so ignored")
+        return None, (*reasons, f"{said}: the caller, so ignored"), ()
     if any(target == diversion.number for diversion in request.diversions):
-        return None, (*reasons, f"{said}: it came from there, so ignored")
+        return None, (*reasons, f"{said}: it came from there, so ignored"), ()
     reasons += (said,)
     if len(request.diversions) >= MOST_DIVERSIONS:
         reasons += (f"it was forwarded {MOST_DIVERSIONS} times already",)
-        return _refuse(request, reasons, 482, 25, "Exchange routing error: forwarded too often"), reasons
-    diversions = (*request.diversions, Diversion(number, why))
-    forwarded = evolve(request, number=target, on_behalf=number, diversions=diversions)
-    decision = decide(forwarded, situation)
+        return refused(request, reasons, 482, 25, "Exchange routing error: forwarded too often"), reasons, ()
+    decision = decide(_sent_on(request, number, target, why), situation)
     reasons += decision.reasons
-    if decision.destination.kind == "refuse" and decision.destination.status in (403, 404):
-        return None, (*reasons, "the forward leads nowhere, so ignored")
-    return evolve(decision, reasons=reasons), reasons
+    if decision.destination.kind == "refuse" and decision.destination.status in NOWHERE:
+        return None, (*reasons, "the forward leads nowhere, so ignored"), decision.limited
+    return evolve(decision, reasons=reasons), reasons, ()
+
+
+def _and_limited(decision: Decision, limited: tuple[Limited, ...]) -> Decision:
+    return evolve(decision, limited=(*limited, *decision.limited)) if limited else decision

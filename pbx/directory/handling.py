@@ -60,15 +60,19 @@ class Handling:
     blocked: tuple[str, ...] = ()
     pickup_group: str | None = None
 
-    def blocks(self, number: str, *, anonymous: bool) -> str | None:
+    def blocks(self, *numbers: str, anonymous: bool) -> str | None:
         """
         The entry of the block list by which a caller is refused, or ``None``.
+
+        Args:
+            numbers: The caller's number, in each way in which somebody may have written it.
+            anonymous: The caller does not say who it is.
         """
         for entry in self.blocked:
             if entry == ANONYMOUS:
                 if anonymous:
                     return entry
-            elif entry == number or (entry.endswith("*") and number.startswith(entry[:-1])):
+            elif entry in numbers or (entry.endswith("*") and any(each.startswith(entry[:-1]) for each in numbers)):
                 return entry
         return None
 

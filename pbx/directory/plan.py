@@ -4,6 +4,7 @@ The plan: all that decides about calls beyond the house, as one value, from the 
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -13,6 +14,7 @@ from twisted.logger import Logger
 from pbx.directory.emergency import Emergency
 from pbx.directory.inbound_route import InboundRoute
 from pbx.directory.outbound_route import OutboundRoute
+from pbx.directory.pattern import Index
 from pbx.directory.permissions import TollLimits
 from pbx.directory.rates import Rate
 from pbx.directory.time_condition import TimeCondition
@@ -68,6 +70,46 @@ class Plan:
     rates: Mapping[str, Mapping[str, Rate]] = field(factory=dict, converter=_read_only, hash=False)
     limits: TollLimits = field(factory=TollLimits)
     emergency: Emergency = field(factory=Emergency)
+
+    @cached_property
+    def urgent(self) -> Mapping[str, str]:
+        """
+        The emergency numbers, each by all that is dialled for it.
+        """
+        numbers = [*self.emergency.numbers]
+        if self.emergency.test_number is not None:
+            numbers.append(self.emergency.test_number)
+        prefixed = {self.site.outside_prefix + number: number for number in numbers}
+        return {**prefixed, **{number: number for number in numbers}}
+
+    @cached_property
+    def ways_out(self) -> Index[OutboundRoute]:
+        """
+        The outbound routes that are enabled, by their patterns; one without patterns takes every number.
+        """
+        return Index((pattern, route) for route in self.outbound if route.enabled for pattern in route.patterns or ".")
+
+    @cached_property
+    def ways_in(self) -> Index[InboundRoute]:
+        """
+        The inbound routes that are enabled, by their numbers.
+        """
+        return Index((route.did or "!", route) for route in self.inbound if route.enabled)
+
+    @cached_property
+    def inbound_by_name(self) -> Mapping[str, InboundRoute]:
+        """
+        The inbound routes by name.
+        """
+        return MappingProxyType({route.name: route for route in self.inbound})
+
+    @cached_property
+    def by_priority(self) -> tuple[Trunk, ...]:
+        """
+        The trunks that are enabled, the first to try first.
+        """
+        enabled = (trunk for trunk in self.trunks.values() if trunk.enabled)
+        return tuple(sorted(enabled, key=lambda trunk: trunk.priority))
 
 
 NO_PLAN = Plan()

@@ -1,0 +1,261 @@
+"""
+Numbers of the public network: what a dialled one is in E.164, how it is dialled at home, and what kind it is.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+import phonenumbers
+from attrs import frozen
+from phonenumbers import PhoneNumberFormat, PhoneNumberType, shortnumberinfo
+from phonenumbers.shortnumberinfo import ShortNumberCost
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneNumber
+
+    from pbx.directory.permissions import CallClass
+    from pbx.directory.plan import Site
+
+LONGEST: Final = 32
+"""Digits of the longest number that is looked at; E.164 has 15."""
+
+REMEMBERED: Final = 8192
+"""Numbers that are remembered with what they are: reading one takes longer than all the rest of a decision."""
+
+SHORTEST_LOCAL: Final = 5
+"""Digits that a number of the same area has at least: what is shorter is rather one of another exchange."""
+
+AT_HOME: Final = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
+"""Regions of country code 1 that cost as one country; its others, in the Caribbean, are where thieves call."""
+
+EVERYWHERE: Final = frozenset({870, 878, 881, 882, 883, 979})
+"""Country codes of satellites and of global networks: they cost dollars a minute."""
+
+BY_TYPE: Final[dict[int, CallClass]] = {
+    PhoneNumberType.MOBILE: "mobile",
+    PhoneNumberType.TOLL_FREE: "free",
+    PhoneNumberType.PREMIUM_RATE: "premium",
+    # Whoever is called has a share in these too (0180, 0844), and in personal numbers (070).
+    PhoneNumberType.SHARED_COST: "premium",
+    PhoneNumberType.PERSONAL_NUMBER: "premium",
+    PhoneNumberType.PAGER: "premium",
+}
+"""The kinds of number that decide by themselves; all others are local or national."""
+
+_is_dialable = re.compile(r"\+?[0-9*#]+").fullmatch
+_is_plain = re.compile(r"\+?[0-9]+").fullmatch
+
+
+@frozen
+class PublicNumber:
+    """
+    A number as the public network knows it.
+
+    Attributes:
+        given: The number that was read.
+        e164: It in E.164, with ``+``; empty where it is no public number.
+        national: It as it is dialled within the site's country, ``0...`` or ``00...``; likewise.
+        call_class: What kind it is.
+        reading: What its beginning says in E.164, also of a number with too many digits, for block lists; may be empty.
+    """
+
+    given: str
+    e164: str
+    national: str
+    call_class: CallClass
+    reading: str = ""
+
+    @property
+    def known(self) -> str:
+        """
+        E.164 where that is known, else what was read.
+        """
+        return self.e164 or self.given
+
+
+def is_dialable(number: str) -> bool:
+    """
+    Tell whether a number can be dialled on keys, and is not longer than any number is.
+    """
+    return len(number) <= LONGEST and _is_dialable(number) is not None
+
+
+def dialled(number: str, site: Site) -> PublicNumber:
+    """
+    Read a number as somebody at a site dials it, without outside prefix.
+    """
+    return _dialled(number, site.country, site.area_code)
+
+
+def received(number: str, site: Site) -> PublicNumber:
+    """
+    Read a number as a provider sends it: mostly E.164, often without ``+``.
+    """
+    return _received(number, site.country, site.area_code)
+
+
+def writings(number: str, site: Site) -> tuple[str, ...]:
+    """
+    The ways to write a number beyond the house: as given, in E.164 with and without ``+``, and as it is dialled.
+
+    Whoever types a number into a block list or a route writes it in one of them.
+    """
+    return _writings(number, site.country, site.area_code, "")
+
+
+def dialled_forms(number: str, site: Site) -> tuple[str, ...]:
+    """
+    The same, and as they are dialled here with the outside prefix.
+    """
+    return _writings(number, site.country, site.area_code, site.outside_prefix)
+
+
+def same(one: str, other: str, site: Site) -> bool:
+    """
+    Tell whether a number as dialled by somebody here, with outside prefix or without, is one of beyond the house.
+    """
+    return one == other or one in dialled_forms(other, site)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _dialled(number: str, country: str, area_code: str) -> PublicNumber:
+    if len(number) > LONGEST or _is_plain(number) is None:
+        return PublicNumber(number, "", "", "unknown")
+    if number.startswith("+"):
+        return _of(number, _parsed(number, None), country, area_code, abroad=True)
+    code = phonenumbers.country_code_for_region(country)
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+    if metadata is None:
+        return PublicNumber(number, "", "", "unknown")
+    short = _short(number, country)
+    if short is not None:
+        return PublicNumber(number, "", "", short)
+    abroad = re.match(metadata.international_prefix or "(?!)", number) is not None
+    trunk_prefix = metadata.national_prefix or ""
+    as_read = number
+    if not abroad and code == 1:
+        if len(number) == 7:
+            # Seven digits are a number of the same area.
+            as_read = area_code + number if area_code else ""
+    elif not abroad and trunk_prefix and not number.startswith(trunk_prefix):
+        # Without the 0 in front it is a number of the same area, which only the provider knows where nobody says it.
+        as_read = area_code + number if area_code and len(number) >= SHORTEST_LOCAL else ""
+    if not as_read:
+        return PublicNumber(number, "", "", "unknown")
+    return _of(number, _parsed(as_read, country), country, area_code, abroad=abroad)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _received(number: str, country: str, area_code: str) -> PublicNumber:
+    if len(number) <= LONGEST and number.isdecimal() and number.isascii() and number[0] != "0":
+        own = str(phonenumbers.country_code_for_region(country) or "-")
+        international = _parsed("+" + number, None)
+        national = _parsed(number, country)
+        if number.startswith(own) and international is not None and phonenumbers.is_valid_number(international):
+            return _of(number, international, country, area_code, abroad=False)
+        if national is not None and phonenumbers.is_valid_number(national):
+            return _of(number, national, country, area_code, abroad=False)
+        if international is not None and phonenumbers.is_valid_number(international):
+            return _of(number, international, country, area_code, abroad=True)
+    return _dialled(number, country, area_code)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _writings(number: str, country: str, area_code: str, outside_prefix: str) -> tuple[str, ...]:
+    bare = number.partition("@")[0]
+    known = _received(bare, country, area_code)
+    all_of_them = [number, bare, known.e164, known.e164.removeprefix("+"), known.national]
+    code = phonenumbers.country_code_for_region(country)
+    if known.e164 and code:
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+        abroad = metadata.international_prefix if metadata is not None else None
+        if abroad and abroad.isdigit():
+            all_of_them.append(abroad + known.e164[1:])
+        if code == 1 and known.e164.startswith("+1"):
+            all_of_them.append(known.e164[1:])
+        if area_code and known.e164.startswith(f"+{code}{area_code}"):
+            all_of_them.append(known.e164[len(f"+{code}{area_code}"):])
+    if outside_prefix:
+        all_of_them += [outside_prefix + each for each in all_of_them if each and not each.startswith("+")]
+    return tuple(dict.fromkeys(each for each in all_of_them if each))
+
+
+def _parsed(number: str, country: str | None) -> PhoneNumber | None:
+    try:
+        return phonenumbers.parse(number, country)
+    except phonenumbers.NumberParseException:
+        return None
+
+
+def _of(number: str, parsed: PhoneNumber | None, country: str, area_code: str, *, abroad: bool) -> PublicNumber:
+    if parsed is None:
+        return PublicNumber(number, "", "", "international" if abroad else "unknown")
+    call_class = _class(parsed, country, area_code)
+    reading = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
+    if not phonenumbers.is_possible_number(parsed):
+        if call_class in ("local", "national"):
+            call_class = "unknown"
+        return PublicNumber(number, "", "", call_class, reading)
+    own = phonenumbers.country_code_for_region(country)
+    if parsed.country_code == own and (own != 1 or phonenumbers.region_code_for_number(parsed) in (None, country)):
+        shown = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
+        metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+        trunk_prefix = metadata.national_prefix if metadata is not None and own != 1 else None
+    else:
+        shown, trunk_prefix = phonenumbers.format_out_of_country_calling_number(parsed, country), None
+    digits = "".join(filter(str.isdecimal, shown))
+    if trunk_prefix and not digits.startswith(trunk_prefix):
+        # Of a number that it does not know the library shows no more than the digits.
+        digits = trunk_prefix + digits
+    return PublicNumber(number, reading, digits, call_class, reading)
+
+
+def _class(parsed: PhoneNumber, country: str, area_code: str) -> CallClass:
+    kind = phonenumbers.number_type(parsed)
+    if kind == PhoneNumberType.UNKNOWN:
+        # The network connects a number although more was dialled than belongs to it.
+        shorter = phonenumbers.PhoneNumber()
+        shorter.merge_from(parsed)
+        if phonenumbers.truncate_too_long_number(shorter):
+            parsed, kind = shorter, phonenumbers.number_type(shorter)
+    code = parsed.country_code
+    if code in EVERYWHERE:
+        return "premium"
+    if kind == PhoneNumberType.TOLL_FREE and (code == 800 or code == phonenumbers.country_code_for_region(country)):
+        return "free"
+    if not _at_home(parsed, country):
+        return "premium" if kind == PhoneNumberType.PREMIUM_RATE else "international"
+    by_type = BY_TYPE.get(kind)
+    if by_type is not None:
+        return by_type
+    fixed = kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
+    significant = phonenumbers.national_significant_number(parsed)
+    return "local" if fixed and area_code and significant.startswith(area_code) else "national"
+
+
+def _at_home(parsed: PhoneNumber, country: str) -> bool:
+    if parsed.country_code != phonenumbers.country_code_for_region(country):
+        return False
+    if parsed.country_code not in (1, 7):
+        # Islands and city states behind the code of a larger country are dialled, and mostly cost, as its own.
+        return True
+    region = phonenumbers.region_code_for_number(parsed)
+    return region in (None, country) or (region in AT_HOME and country in AT_HOME)
+
+
+def _short(number: str, country: str) -> CallClass | None:
+    """
+    The kind of a number that is a short code in a country, ``None`` for one that is not.
+    """
+    if len(number) > 6:
+        return None
+    parsed = _parsed(number, country)
+    if parsed is None or not shortnumberinfo.is_valid_short_number_for_region(parsed, country):
+        return None
+    cost = shortnumberinfo.expected_cost_for_region(parsed, country)
+    if cost == ShortNumberCost.TOLL_FREE:
+        return "free"
+    return "premium" if cost == ShortNumberCost.PREMIUM_RATE else "unknown"
