@@ -127,6 +127,13 @@ class Connections:
             self._connect(target, key)
         return await done
 
+    def rename(self) -> None:
+        """
+        Name what the naming says now to every peer.
+        """
+        for protocol in (*self._accepted, *self._making):
+            protocol.rename()
+
     def address_blocked(self, address: str) -> None:
         """
         Close what has come from an address that was blocked.

@@ -40,7 +40,8 @@ class Flow:
         closed: Whether it has ended. A UDP flow never ends.
         local: The address and port of our socket.
         remote: The address and port of the peer's, as we see them.
-        sent_by: The address and port that Via, Contact and SDP name towards this peer.
+        sent_by: The address and port that Via, Contact and SDP name towards this peer. It changes when our external
+            address does; what was sent before is answered all the same.
     """
 
     __slots__ = ("__weakref__", "_name", "closed", "local", "remote", "sent_by")

@@ -21,6 +21,8 @@ from pbx.transport.settings import TransportSettings as TransportSettings
 from pbx.transport.udp import UdpSocket, mark
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from twisted.internet.interfaces import IDelayedCall, IListeningPort
 
     from pbx.transport.guard import Guard
@@ -98,6 +100,7 @@ class TransportLayer:
         self._ports: dict[tuple[str, str], IListeningPort] = {}
         self._reread: IDelayedCall | None = None
         self._complained: set[str] = set()
+        self._external_observers: list[Callable[[], object]] = []
 
     @property
     def receiver(self) -> IMessageReceiver | None:
@@ -174,6 +177,45 @@ class TransportLayer:
             self._reread = None
         ended: list[Deferred[Any]] = [self.connections.close_all(), *self._close_ports()]
         return DeferredList(ended).addCallback(lambda _: None)
+
+    def rename(self, external_ip: str | None, local_networks: Sequence[str]) -> None:
+        """
+        Be called otherwise towards every peer, also over the flows that are there: from the next message on Via,
+        Contact and a new call's SDP name the new address. Whatever is under way is answered as it was asked.
+
+        Args:
+            external_ip: The address that peers outside the local networks are told, or ``None`` for our own.
+            local_networks: Networks whose hosts are told our own.
+
+        Raises:
+            ValueError: When an address or network is none; then nothing changes.
+        """
+        before = self._naming.external
+        self._naming.change(external_ip, local_networks)
+        for udp in self._udp.values():
+            udp.rename()
+        self.connections.rename()
+        if external_ip == before:
+            return
+        for callback in self._external_observers:
+            try:
+                callback()
+            except Exception:  # noqa: BLE001 - the border: one observer's mistake must not keep the others uninformed
+                self.log.failure("an observer of the external address failed")
+
+    @property
+    def external(self) -> str | None:
+        """
+        The address that peers outside the local networks are told; ``None`` for our own.
+        """
+        return self._naming.external
+
+    def on_external_change(self, callback: Callable[[], object]) -> None:
+        """
+        Have ``callback()`` called each time after our external address has changed: what named the old one to a peer
+        that calls back, such as a registration, is to be said again.
+        """
+        self._external_observers.append(callback)
 
     async def open(self, target: Target) -> Flow:
         """

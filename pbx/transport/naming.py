@@ -4,10 +4,13 @@ What we call ourselves towards each peer (RFC 3261 18.1.1).
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from collections import deque
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pbx.sip.via import Via
     from pbx.transport.settings import TransportSettings
 
@@ -16,6 +19,10 @@ DEFAULT_PORTS = {"UDP": 5060, "TCP": 5060, "TLS": 5061}
 
 NEAR_NETWORKS = ("127.0.0.0/8", "169.254.0.0/16", "::1/128", "fe80::/10")
 """Loopback and link-local: no router, so no NAT, can lie between."""
+
+
+EARLIER = 8
+"""External addresses of before that are still known: a line of the provider's that changes daily needs one."""
 
 
 class Naming:
@@ -30,10 +37,14 @@ class Naming:
         Raises:
             ValueError: When an address or network in the settings is none.
         """
-        self._external = settings.external_ip
-        self._version = 0 if settings.external_ip is None else ip_address(settings.external_ip).version
-        self._local = [ip_network(network, strict=False) for network in (*NEAR_NETWORKS, *settings.local_networks)]
+        self._external: str | None = None
+        self._version = 0
+        self._local: list[IPv4Network | IPv6Network] = []
+        self._listening: dict[tuple[str, int], None] = {}
+        # Answers to what was sent under an earlier address may still come.
+        self._earlier: deque[str] = deque(maxlen=EARLIER)
         self._ours: set[tuple[str, int]] = set()
+        self.change(settings.external_ip, settings.local_networks)
 
     def add(self, host: str, port: int) -> None:
         """
@@ -43,9 +54,39 @@ class Naming:
             host: One of our addresses.
             port: The port.
         """
-        self._ours.add((host, port))
-        if self._external is not None:
-            self._ours.add((self._external, port))
+        self._listening[host, port] = None
+        self._reckon()
+
+    @property
+    def external(self) -> str | None:
+        """
+        The address that peers outside the local networks are told; ``None`` for our own.
+        """
+        return self._external
+
+    def change(self, external_ip: str | None, local_networks: Sequence[str]) -> None:
+        """
+        Be called otherwise from now on.
+
+        Args:
+            external_ip: The address that peers outside the local networks are told, or ``None`` for our own.
+            local_networks: Networks whose hosts are told our own.
+
+        Raises:
+            ValueError: When an address or network is none; then nothing changes.
+        """
+        version = 0 if external_ip is None else ip_address(external_ip).version
+        local = [ip_network(network, strict=False) for network in (*NEAR_NETWORKS, *local_networks)]
+        if self._external not in (None, external_ip):
+            self._earlier.append(str(self._external))
+        self._external, self._version, self._local = external_ip, version, local
+        self._reckon()
+
+    def _reckon(self) -> None:
+        self._ours = set(self._listening)
+        for external in (self._external, *self._earlier):
+            if external is not None:
+                self._ours.update((external, port) for _, port in self._listening)
 
     def sent_by(self, host: str, port: int, peer: str) -> tuple[str, int]:
         """

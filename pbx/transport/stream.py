@@ -176,6 +176,13 @@ class StreamProtocol(Protocol):
         """
         return bool(self.flow.waiting)
 
+    def rename(self) -> None:
+        """
+        Name to the peer what we are called now.
+        """
+        if hasattr(self, "flow"):
+            self.flow.sent_by = self._sent_by(self.flow.local[0], self.flow.remote[0])
+
     def trust(self) -> None:
         """
         The peer is no stranger any more.

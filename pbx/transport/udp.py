@@ -152,6 +152,13 @@ class UdpSocket(DatagramProtocol):
             self._recent.popitem(last=False)
         return flow
 
+    def rename(self) -> None:
+        """
+        Name what the naming says now to every peer.
+        """
+        for flow in list(self._held.values()):
+            flow.sent_by = self._naming.sent_by(*self.address, flow.remote[0])
+
     def send(self, data: bytes, flow: UdpFlow) -> None:
         """
         Send one message to the peer of a flow; whatever goes wrong, it counts as lost on the way.

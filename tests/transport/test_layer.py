@@ -158,6 +158,52 @@ class AddressTests(SynchronousTestCase):
         self.assertEqual(len(rig.receiver.got), 2)
         self.assertEqual(rig.receiver.flow.sent_by, ("198.51.100.1", 5060))
 
+    def test_another_external_address(self) -> None:
+        """
+        Flows that are there, over UDP and TCP, name the new address to peers outside; what was asked under the old one
+        is still ours when it is answered, but not for ever.
+        """
+        rig = Rig(external_ip="198.51.100.1")
+        self.addCleanup(rig.stop, self)
+        held, near = rig.layer.udp_flow(("203.0.113.5", 5060)), rig.layer.udp_flow((PHONE, 5060))
+        rig.stream_phone("203.0.113.6").say(request())
+        phone = rig.udp_phone("203.0.113.5")
+        rig.advance()
+        stream = rig.receiver.flow
+        told: list[str | None] = []
+        rig.layer.on_external_change(lambda: told.append(rig.layer.external))
+        rig.layer.rename("198.51.100.2", ("10.0.0.0/8",))
+        self.assertEqual([flow.sent_by[0] for flow in (held, stream, near)], ["198.51.100.2", "198.51.100.2", PBX])
+        self.assertIs(rig.layer.udp_flow(("203.0.113.5", 5060)), held)
+        for host in ("198.51.100.1", "198.51.100.2"):
+            phone.say(response(f"{host}:5060"))
+        rig.advance()
+        self.assertEqual(len(rig.receiver.got), 3)
+        for n in range(3, 13):
+            rig.layer.rename(f"198.51.100.{n}", ("10.0.0.0/8",))
+        phone.say(response("198.51.100.1:5060"))
+        rig.advance()
+        self.assertEqual(len(rig.receiver.got), 3)
+        rig.layer.rename(None, ("10.0.0.0/8",))
+        self.assertEqual((held.sent_by[0], stream.sent_by[0]), (PBX, PBX))
+        self.assertEqual(told, [f"198.51.100.{n}" for n in range(2, 13)] + [None])
+        self.assertRaises(ValueError, rig.layer.rename, "pbx.example", ())
+        self.assertRaises(ValueError, rig.layer.rename, "198.51.100.2", ("office",))
+        self.assertIsNone(rig.layer.external)
+
+    def test_an_observer_that_fails(self) -> None:
+        """
+        Who breaks when the external address changes keeps nobody else from hearing of it.
+        """
+        rig = Rig()
+        self.addCleanup(rig.stop, self)
+        told: list[str | None] = []
+        rig.layer.on_external_change(lambda: 1 / 0)
+        rig.layer.on_external_change(lambda: told.append(rig.layer.external))
+        rig.layer.rename("198.51.100.2", ())
+        self.assertEqual(told, ["198.51.100.2"])
+        self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 1)
+
     def test_answers_leave_by_the_address_asked(self) -> None:
         """
         On a host of several addresses the answer comes from the one that was asked, by name and by source.
