@@ -127,7 +127,14 @@ class QueuedLines:
         self._wanted = threading.Event()
         self._thread: threading.Thread | None = None
         self._complained = False
+        self._next: Target | None = None
         self.dropped = 0
+
+    def turn_to(self, target: Target) -> None:
+        """
+        Write to another target, beginning with what is queued now. The thread closes the one of before.
+        """
+        self._next = target
 
     def add(self, line: str | Callable[[], str]) -> None:
         """
@@ -180,6 +187,10 @@ class QueuedLines:
         self._write_queued()
 
     def _write_queued(self) -> None:
+        following, self._next = self._next, None
+        if following is not None:
+            self._target.close()
+            self._target = following
         lines = []
         while self._queue:
             line = self._queue.popleft()

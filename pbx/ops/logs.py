@@ -164,13 +164,8 @@ class LogFile(Service):
         Raises:
             OSError: The file cannot be written.
         """
-        try:
-            self.lines = QueuedLines(AppendedFile(path))
-        except OSError as error:
-            raise OSError(
-                f"The log {path} cannot be written: {error.strerror}. Make its folder writable for the exchange's "
-                "user, or choose another file by logging.file in the configuration."
-            ) from error
+        self.lines = QueuedLines(_opened(path))
+        self._path = path
         self.level = LEVELS[level]
         self._clock = _Clock()
         self._publisher = publisher
@@ -194,6 +189,29 @@ class LogFile(Service):
         when = self._clock.text(event.get("log_time", 0.0))
         return f"{when} - PBX - {level_name(event)} - {message(event)}\n"
 
+    def prepare(self, path: Path, level: str) -> Callable[[], None]:
+        """
+        Open a file that takes the place of this one, or be ready to write to the same.
+
+        Args:
+            path: The file.
+            level: A key of :data:`LEVELS`.
+
+        Returns:
+            What goes over to them, which cannot fail.
+
+        Raises:
+            OSError: The file cannot be written.
+        """
+        target = _opened(path) if path != self._path else None
+
+        def put() -> None:
+            self._path, self.level = path, LEVELS[level]
+            if target is not None:
+                self.lines.turn_to(target)
+
+        return put
+
     def startService(self) -> None:
         """
         Begin to write.
@@ -210,6 +228,16 @@ class LogFile(Service):
         atexit.unregister(self.close)
         self._publisher.removeObserver(self)
         self.lines.stop()
+
+
+def _opened(path: Path) -> AppendedFile:
+    try:
+        return AppendedFile(path)
+    except OSError as error:
+        raise OSError(
+            f"The log {path} cannot be written: {error.strerror}. Make its folder writable for the exchange's "
+            "user, or choose another file by logging.file in the configuration."
+        ) from error
 
 
 class FromStandardLogging(logging.Handler):

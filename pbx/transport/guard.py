@@ -114,12 +114,7 @@ class Guard:
         self.on_blocked: Callable[[str], object] | None = None
         self.refused = 0
         self.held_back = 0
-        self._settings = settings
         self._seconds = clock.seconds
-        self._allow: list[IPv4Network | IPv6Network] = [ip_network(n, strict=False) for n in ALWAYS_ALLOWED]
-        self._allow += [ip_network(network, strict=False) for network in settings.allow]
-        self._interval = 1.0 / settings.rate
-        self._patience = settings.burst * self._interval
         # Each table is in order of use, oldest first.
         self._due: OrderedDict[str, float] = OrderedDict()
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
@@ -127,6 +122,24 @@ class Guard:
         self._blocks: OrderedDict[tuple[str, str | None], float] = OrderedDict()
         self._exempt: OrderedDict[str, bool] = OrderedDict()
         self._warned: OrderedDict[str, float] = OrderedDict()
+        self.reconfigure(settings)
+
+    def reconfigure(self, settings: GuardSettings) -> None:
+        """
+        Judge by other settings from now on. What was counted still counts, and a block lasts as long as was said.
+
+        Args:
+            settings: What the operator decided.
+
+        Raises:
+            ValueError: When ``settings.allow`` holds what is no address or network; then nothing changes.
+        """
+        allow = [ip_network(network, strict=False) for network in (*ALWAYS_ALLOWED, *settings.allow)]
+        self._settings = settings
+        self._allow: list[IPv4Network | IPv6Network] = allow
+        self._interval = 1.0 / settings.rate
+        self._patience = settings.burst * self._interval
+        self._exempt.clear()
 
     def allowed(self, address: str) -> bool:
         """

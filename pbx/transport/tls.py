@@ -12,6 +12,7 @@ from twisted.internet.ssl import CertificateOptions, TLSVersion, optionsForClien
 from zope.interface import implementer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from twisted.protocols.tls import TLSMemoryBIOProtocol
@@ -47,7 +48,7 @@ class ServerCertificate:
         """
         self._certificate = certificate
         self._key = key
-        self._context = self._load()
+        self._context = _load(certificate, key)
 
     def reload(self) -> None:
         """
@@ -56,37 +57,34 @@ class ServerCertificate:
         Raises:
             CertificateError: The one in use is kept.
         """
-        self._context = self._load()
+        self.prepare(self._certificate, self._key)()
+
+    def prepare(self, certificate: Path, key: Path) -> Callable[[], None]:
+        """
+        Read a certificate that takes the place of this one, from the same files or from others.
+
+        Args:
+            certificate: PEM, as at the beginning.
+            key: Its key.
+
+        Returns:
+            What puts it in place, which cannot fail.
+
+        Raises:
+            CertificateError: The one in use is kept.
+        """
+        context = _load(certificate, key)
+
+        def put() -> None:
+            self._certificate, self._key, self._context = certificate, key, context
+
+        return put
 
     def serverConnectionForTLS(self, protocol: TLSMemoryBIOProtocol) -> SSL.Connection:  # noqa: N802  # Twisted calls it
         """
         The TLS state of one connection.
         """
         return SSL.Connection(self._context, None)
-
-    def _load(self) -> SSL.Context:
-        pem = _read(self._certificate)
-        try:
-            chain = [crypto.load_certificate(crypto.FILETYPE_PEM, BEGIN + part) for part in pem.split(BEGIN)[1:]]
-        except (crypto.Error, ValueError) as error:
-            raise CertificateError(f"{self._certificate}: not a PEM certificate") from error
-        if not chain:
-            raise CertificateError(f"{self._certificate}: holds no PEM certificate")
-        try:
-            key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(self._key), b"")
-        except (crypto.Error, ValueError, TypeError) as error:
-            raise CertificateError(f"{self._key}: not a PEM private key without passphrase") from error
-        options = CertificateOptions(
-            privateKey=key,
-            certificate=chain[0],
-            extraCertChain=chain[1:],
-            insecurelyLowerMinimumTo=TLSVersion.TLSv1_2,
-        )
-        try:
-            context: SSL.Context = options.getContext()
-        except SSL.Error as error:
-            raise CertificateError(f"{self._key}: not the key of {self._certificate}") from error
-        return context
 
 
 @implementer(IOpenSSLClientConnectionCreator)
@@ -133,6 +131,31 @@ def client_options(name: str, host: str, *, verify: bool, trust_root: Any = None
     return optionsForClientTLS(
         name or host, trustRoot=trust_root, extraCertificateOptions={"insecurelyLowerMinimumTo": TLSVersion.TLSv1_2}
     )
+
+
+def _load(certificate_path: Path, key_path: Path) -> SSL.Context:
+    pem = _read(certificate_path)
+    try:
+        chain = [crypto.load_certificate(crypto.FILETYPE_PEM, BEGIN + part) for part in pem.split(BEGIN)[1:]]
+    except (crypto.Error, ValueError) as error:
+        raise CertificateError(f"{certificate_path}: not a PEM certificate") from error
+    if not chain:
+        raise CertificateError(f"{certificate_path}: holds no PEM certificate")
+    try:
+        key = crypto.load_privatekey(crypto.FILETYPE_PEM, _read(key_path), b"")
+    except (crypto.Error, ValueError, TypeError) as error:
+        raise CertificateError(f"{key_path}: not a PEM private key without passphrase") from error
+    options = CertificateOptions(
+        privateKey=key,
+        certificate=chain[0],
+        extraCertChain=chain[1:],
+        insecurelyLowerMinimumTo=TLSVersion.TLSv1_2,
+    )
+    try:
+        context: SSL.Context = options.getContext()
+    except SSL.Error as error:
+        raise CertificateError(f"{key_path}: not the key of {certificate_path}") from error
+    return context
 
 
 def _read(path: Path) -> bytes:

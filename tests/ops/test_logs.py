@@ -220,6 +220,48 @@ class GrowthTests(LogCase):
         self.assertEqual(texts, ["WARNING - yoyo: table x is locked"])
 
 
+class PrepareTests(LogCase):
+    """
+    Another file or level while the log is written.
+    """
+
+    def test_another_file(self) -> None:
+        """
+        Nothing goes to another file before it takes the place of this one, and everything after.
+        """
+        other = self.path.parent / "new" / "other.log"
+        self.file.startService()
+        self.log.info("one")
+        put = self.file.prepare(other, "ERROR")
+        self.log.info("two")
+        self.file.lines.stop()
+        self.file.lines.start()
+        put()
+        self.log.info("three")
+        self.log.error("four")
+        self.file.close()
+        self.assertEqual([line[-3:] for line in self.path.read_text().splitlines()], ["one", "two"])
+        self.assertEqual([line.split()[-1] for line in other.read_text().splitlines()], ["four"])
+
+    def test_another_level(self) -> None:
+        """
+        The level alone is another, in the same file.
+        """
+        self.file.prepare(self.path, "DEBUG")()
+        self.log.debug("quiet")
+        self.assertEqual(len(self.written()), 1)
+
+    def test_a_file_that_cannot_be(self) -> None:
+        """
+        A file that cannot be written is told, and the log goes on as it was.
+        """
+        (self.path.parent / "taken").write_text("")
+        error = self.assertRaises(OSError, self.file.prepare, self.path.parent / "taken" / "x.log", "ERROR")
+        self.assertIn("cannot be written", str(error))
+        self.log.info("one")
+        self.assertEqual(len(self.written()), 1)
+
+
 class TerminalTests(SynchronousTestCase):
     """
     What is shown in the foreground.

@@ -56,6 +56,26 @@ class GuardTests(SynchronousTestCase):
         self.assertFalse(guard.blocked(BAD, "1005"))
         self.assertEqual(guard.blocks(), [])
 
+    def test_other_settings(self) -> None:
+        """
+        What was counted counts by the limits of now, a block lasts as it was said, and who is allowed now is let in.
+        """
+        guard = self.guard(failures=10, block_time=900)
+        for _ in range(4):
+            guard.failed(BAD, "1005")
+        guard.reconfigure(GuardSettings(failures=5, block_time=60))
+        guard.failed(BAD, "1005")
+        self.assertEqual(guard.blocks(), [Block(BAD, "1005", 60.0)])
+        guard.reconfigure(GuardSettings(failures=5, block_time=900))
+        self.assertEqual(guard.blocks(), [Block(BAD, "1005", 60.0)])
+        self.assertTrue(guard.blocked(BAD, "1005"))
+        guard.reconfigure(GuardSettings(allow=("203.0.113.0/24",)))
+        self.assertFalse(guard.blocked(BAD, "1005"))
+        self.assertRaises(ValueError, guard.reconfigure, GuardSettings(allow=("office",)))
+        self.assertFalse(guard.blocked(BAD, "1005"))
+        guard.reconfigure(GuardSettings())
+        self.assertTrue(guard.blocked(BAD, "1005"))
+
     def test_count_begins_anew_after_a_block(self) -> None:
         """
         One failure after a block has ended is one failure.

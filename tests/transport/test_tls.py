@@ -80,6 +80,21 @@ class CertificateTests(SynchronousTestCase):
         self.assertIs(certificate._context, context)
 
 
+    def test_prepare(self) -> None:
+        """
+        Other files are read at once, and shown only when they are put in place; from then on they are those read again.
+        """
+        certificate = ServerCertificate(*self.paths)
+        context = certificate._context
+        moved = write(self.folder / "moved", "pbx.example", 2)
+        put = certificate.prepare(*moved)
+        self.assertIs(certificate._context, context)
+        put()
+        self.assertIsNot(certificate._context, context)
+        moved[0].write_bytes(b"")
+        self.assertIn("moved", str(self.assertRaises(CertificateError, certificate.reload)))
+
+
 class AcceptTests(SynchronousTestCase):
     """
     Phones that come over TLS.
