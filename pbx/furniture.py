@@ -169,6 +169,12 @@ class Furniture:
             self._music_changed(group, await self.pieces.files(group))
         await self.stored.start()
 
+    def reconfigure(self, settings: Settings) -> None:
+        """
+        Go by other settings.
+        """
+        self.sounds.country = settings.media.tones
+
     async def stop(self) -> None:
         """
         Keep nothing fresh any more.

@@ -57,8 +57,15 @@ class Lamps:
         self.notifier = Notifier(core, wall, self._stored, NotifierSettings(total=blf.max_subscriptions))
         self.presence = Presence(directory, location, wall)
         self.mwi = Mwi(self.notifier, location, directory)
-        Blf(self.notifier, self.presence, directory, blf.unregistered)
+        self._blf = Blf(self.notifier, self.presence, directory, blf.unregistered)
         Pidf(self.notifier, self.presence, directory)
+
+    def reconfigure(self, settings: Settings) -> None:
+        """
+        Go by other settings; those who have subscribed stay, and are told of what shows otherwise now.
+        """
+        self.notifier.settings = NotifierSettings(total=settings.blf.max_subscriptions)
+        self._blf.reconfigure(settings.blf.unregistered)
 
     async def load(self) -> list[dict[str, Any]]:
         """

@@ -75,6 +75,15 @@ class Lines:
         self.usage = UsageCounters(reactor, wall, self.book)
         self.toll = TollWatch(reactor, self.alerts, self.usage)
 
+    def reconfigure(self, settings: Settings) -> None:
+        """
+        Go by other settings from the next call on; what the database has stays beside them.
+        """
+        self.book.configure(settings.plan)
+        self.alerts.reconfigure(
+            mail=settings.alerts.mail, can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name
+        )
+
     async def start(self) -> None:
         """
         Read what is kept, and keep it fresh.

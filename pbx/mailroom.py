@@ -68,35 +68,49 @@ class Mailroom:
         self._directory = directory
         voicemail, folder = settings.voicemail, settings.data / "voicemail"
         server = _server(settings)
-        self._letters = Letters(self._address, self._name) if server is not None else None
+        self._letters = self._letters_to(server)
         self.mailboxes = Mailboxes(reactor, database, directory, folder)
         self.messages = Voicemail(
             reactor, database, self.mailboxes, wall, compose=self._compose, shortest=voicemail.min_length
         )
         self.mails = MailOutbox(database, f"{socket.gethostname()}:{settings.data}")
-        email = voicemail.email
-        head = Letterhead(
-            email.from_address or f"voicemail@{settings.server_name}", email.from_name, email.attachment
-        )
         self.sender = MailSender(
-            reactor, self.mails, server, head, folder=folder, marks=settings.data / "spool" / "mail", wall=wall,
-            keep_days=email.keep_days,
+            reactor, self.mails, server, _head(settings), folder=folder, marks=settings.data / "spool" / "mail",
+            wall=wall, keep_days=voicemail.email.keep_days,
         )
         self._retention = Retention(
             reactor, self.messages, tasks, days=voicemail.retention_days, deleted_days=voicemail.deleted_days
-        )
-        limits = VoicemailSettings(
-            longest=voicemail.max_length, shortest=voicemail.min_length, silence=voicemail.silence,
-            quota=voicemail.quota, operator=voicemail.operator,
         )
 
         def lead(number: str, owner: str) -> Destination | None:
             return find(number)
 
+        self._deposit = Deposit(self.mailboxes, self.messages, tasks, _limits(settings), lead)
         self.kinds: dict[str, Any] = {
-            "voicemail": Deposit(self.mailboxes, self.messages, tasks, limits, lead),
+            "voicemail": self._deposit,
             "mailbox": Retrieval(self.mailboxes, self.messages, wall, lead),
         }
+
+    def prepare(self, settings: Settings) -> Callable[[], None]:
+        """
+        Get ready to go by other settings, which may be done in a thread.
+
+        Returns:
+            What goes over to them: callers who leave a message now do so as they began.
+
+        Raises:
+            OSError: The certificate of the mail server's authority can't be read.
+        """
+        server, voicemail = _server(settings), settings.voicemail
+
+        def put() -> None:
+            self._letters = self._letters_to(server)
+            self.messages.shortest = voicemail.min_length
+            self.sender.reconfigure(server, _head(settings), voicemail.email.keep_days)
+            self._retention.reconfigure(days=voicemail.retention_days, deleted_days=voicemail.deleted_days)
+            self._deposit.reconfigure(_limits(settings))
+
+        return put
 
     async def start(self) -> None:
         """
@@ -116,6 +130,9 @@ class Mailroom:
         await self.messages.stop()
         await self.mailboxes.stop()
 
+    def _letters_to(self, server: SmtpServer | None) -> Letters | None:
+        return Letters(self._address, self._name) if server is not None else None
+
     def _compose(self, message: Message, mailbox: Mailbox) -> Mail | None:
         return None if self._letters is None else self._letters.compose(message, mailbox)
 
@@ -126,6 +143,19 @@ class Mailroom:
     def _name(self, number: str) -> str:
         extension = self._directory.extension(number)
         return "" if extension is None else extension.name
+
+
+def _head(settings: Settings) -> Letterhead:
+    email = settings.voicemail.email
+    return Letterhead(email.from_address or f"voicemail@{settings.server_name}", email.from_name, email.attachment)
+
+
+def _limits(settings: Settings) -> VoicemailSettings:
+    voicemail = settings.voicemail
+    return VoicemailSettings(
+        longest=voicemail.max_length, shortest=voicemail.min_length, silence=voicemail.silence,
+        quota=voicemail.quota, operator=voicemail.operator,
+    )
 
 
 def _server(settings: Settings) -> SmtpServer | None:

@@ -5,7 +5,6 @@ The exchange put together: the only file that knows every class, and the only on
 from __future__ import annotations
 
 import atexit
-import datetime as dt
 import gc
 import os
 import secrets
@@ -23,7 +22,6 @@ from twisted.logger import Logger
 
 from pbx.calls.record import Recorder
 from pbx.calls.switchboard import Switchboard
-from pbx.calls.tools import CallSettings
 from pbx.calls.trace import CallTrace
 from pbx.condition import Condition
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
@@ -36,17 +34,26 @@ from pbx.media.engine import InProcessEngine
 from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
 from pbx.ops.banner import Facts, banner
-from pbx.ops.below import capacity, certificate_addresses, guard_settings, media_settings, transport_settings
-from pbx.ops.certificate import ForeignCertificateError, OwnCertificate
+from pbx.ops.below import (
+    authenticator_settings,
+    call_settings,
+    capacity,
+    guard_settings,
+    media_settings,
+    registrar_settings,
+    transport_settings,
+)
+from pbx.ops.certificate import ForeignCertificateError
 from pbx.ops.lag import LoopLag
 from pbx.ops.lock import AlreadyRunningError, Lock
 from pbx.ops.logs import LogFile, capture_standard_logging
 from pbx.ops.manhole import Manhole, host_keys
 from pbx.ops.options import Options as Options
-from pbx.registrar.authenticator import Authenticator, AuthenticatorSettings
+from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.keepalive import KeepAlive
 from pbx.registrar.location import Location
-from pbx.registrar.registrar import Registrar, RegistrarSettings
+from pbx.registrar.registrar import Registrar
+from pbx.reloading import Reloading, ensure_certificate, ground, upper
 from pbx.store.bindings import Bindings
 from pbx.store.cdr import Cdr
 from pbx.store.database import Database, DatabaseDown, DatabaseTimeout
@@ -60,7 +67,6 @@ from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
 from pbx.transport.doorstep import Doorstep
 from pbx.transport.guard import Guard
-from pbx.transport.interfaces import KernelInterfaces
 from pbx.transport.layer import ListenError, TransportLayer
 from pbx.transport.tls import CertificateError, ServerCertificate
 from pbx.web.destinations import Numbers
@@ -117,7 +123,10 @@ def makeService(options: Options) -> MultiService:
         log_file = LogFile(settings.log_file, settings.logging.level)
         root = MultiService()
         root.addService(log_file)
-        root.addService(Exchange(reactor, settings, lock, lambda: failures.append("start")))
+        reloading = Reloading(
+            reactor, settings, lambda: configuration.load(settings.file, os.environ, options["data"])
+        )
+        root.addService(Exchange(reactor, settings, lock, lambda: failures.append("start"), reloading, log_file))
     except REFUSED as error:
         raise SystemExit(str(error)) from error
     return root
@@ -135,10 +144,14 @@ class Exchange(Service):
 
     log = Logger()
 
-    def __init__(self, reactor: Any, settings: Settings, lock: Lock, failed: Callable[[], None]) -> None:
+    def __init__(
+        self, reactor: Any, settings: Settings, lock: Lock, failed: Callable[[], None], reloading: Reloading,
+        log_file: LogFile,
+    ) -> None:
         self.reactor = reactor
         self.failed = failed
         self.settings = settings
+        self.reloading = reloading
         self.wall = time.time
         self.started_at = self.wall()
         self.began = reactor.seconds()
@@ -149,10 +162,7 @@ class Exchange(Service):
         self.lag = LoopLag(reactor)
         room = capacity(settings)
         self.max_calls = room.calls
-        if settings.own_certificate:
-            reached = certificate_addresses(settings, KernelInterfaces().local_addresses())
-            own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, reached)
-            own.ensure(dt.datetime.now(dt.UTC))
+        ensure_certificate(settings)
         self.certificate = ServerCertificate(settings.cert_file, settings.key_file)
         self.guard = Guard(reactor, guard_settings(settings))
         self.trace = CallTrace(self.wall)
@@ -169,6 +179,7 @@ class Exchange(Service):
         )
         self._waits_for = "The exchange is starting."
         self.engine = InProcessEngine(reactor, media_settings(settings), RtpPoller(reactor))
+        reloading.add(*ground(log_file, self.certificate, self.guard, self.transport, self.engine))
         self.embedded: EmbeddedPostgres | None = None
         self.database: Database | None = None
         self.switchboard: Switchboard | None = None
@@ -249,6 +260,7 @@ class Exchange(Service):
         for line in banner(self._facts(link)):
             self.log.info("{line}", line=line, terminal=True)
         self.log.info("The exchange has started")
+        self.reloading.begin()
 
     def _serve(
         self, realm: str, cdr: Cdr, location: Location, registered: list[dict[str, Any]], furniture: Furniture,
@@ -260,33 +272,21 @@ class Exchange(Service):
         if restored:
             self.log.info("{count} registrations were taken up again", count=restored)
         authenticator = Authenticator(
-            self.directory, realm, self.reactor, self.guard,
-            AuthenticatorSettings(
-                tuple(settings.security.digest_algorithms), settings.security.allow_digest_without_qop
-            ),
+            self.directory, realm, self.reactor, self.guard, authenticator_settings(settings)
         )
-        registration = settings.registration
-        registrar = Registrar(
-            self.reactor, location,
-            RegistrarSettings(
-                default=registration.max_expires, shortest=registration.min_expires, longest=registration.max_expires,
-                behind_nat=registration.nat_expires,
-            ),
-        )
+        registrar = Registrar(self.reactor, location, registrar_settings(settings))
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, location, authenticator, registrar, self.tasks, self.wall,
-            CallSettings(
-                no_answer_timeout=settings.voicemail.no_answer_timeout,
-                silence_timeout=settings.media.silence_timeout,
-                srtp_in_clear=settings.security.allow_srtp_without_tls,
-                max_calls=self.max_calls,
-            ),
-            furniture.features,
+            call_settings(settings, self.max_calls), furniture.features,
         )
         self.switchboard.on_event(Recorder(cdr).event)
         if self.lines is not None:
             self.switchboard.on_event(self.lines.usage.event)
         self.directory.on_change(self._extension_changed)
+        if self.mailroom is not None and self.lines is not None:
+            self.reloading.add(*upper(
+                authenticator, registrar, self.switchboard, self.max_calls, furniture, lamps, self.mailroom, self.lines
+            ))
         self._keepalive = KeepAlive(self.reactor, location)
         self.trace.leave_out(self._keepalive.mark)
         location.start()
@@ -317,6 +317,7 @@ class Exchange(Service):
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
             alerts=lines.alerts,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
+            reloading=self.reloading,
         )
 
     def _facts(self, link: str | None) -> Facts:
@@ -397,13 +398,8 @@ class Exchange(Service):
         """
         if sys.stdin is not None and sys.stdin.isatty():
             self.reactor.stop()
-            return
-        try:
-            self.certificate.reload()
-        except CertificateError as error:
-            self.log.error("The certificate is kept as it was: {error}", error=error)
         else:
-            self.log.info("The certificate was read again")
+            self.reloading.hung_up()
 
     # Stop, from the top floor down.
 

@@ -41,6 +41,7 @@ FLOORS = {
     "mailroom": 12,
     "lines": 12,
     "condition": 12,
+    "reloading": 12,
     "tap": 13,
     "cli": 13,
 }

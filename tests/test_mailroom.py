@@ -39,6 +39,7 @@ class Speaking(FakeTerminal):
         """
         self.said = write_wav(path)
         self.recorded.append(path)
+        self.options = options
         return Recording(3.0, "hangup")
 
 
@@ -101,6 +102,31 @@ class MailroomTests(DatabaseTestCase):
         self.assertEqual(self.counts, [("1002", 1, 0, 0, 0), ("1002", 0, 1, 0, 0)])
         (mail_kept,) = await room.mails.list()
         self.assertEqual(mail_kept.attempts, 1)
+
+    async def test_other_settings(self) -> None:
+        """
+        A mail server that is named in the running exchange gets the mail about the next message, and other limits hold
+        for it; a certificate that can't be read is told before anything changes.
+        """
+        post, port = Post(), free_ports()
+        controller = Controller(post, hostname="127.0.0.1", port=port)  # type: ignore[no-untyped-call]
+        controller.start()  # type: ignore[no-untyped-call]
+        self.addCleanup(controller.stop)
+        room = await self.room("{}")
+        self.assertRaises(OSError, room.prepare, self.settings("{host: 127.0.0.1, ca_file: none.pem}"))
+        smtp = f"{{host: 127.0.0.1, port: {port}, use_tls: false}}\n  max_length: 77\n  email: {{from_name: House}}"
+        room.prepare(self.settings(smtp))()
+        caller = Visitor(destination=Destination("voicemail", "1002"))
+        caller.terminal = Speaking()
+        await room.kinds["voicemail"].take(caller)
+
+        async def mailed() -> bool:
+            return bool(post.taken)
+
+        await eventually(mailed, within=8, what="the mail", interval=0.02)
+        mail: EmailMessage = message_from_bytes(post.taken[0], policy=policy.default)  # type: ignore[assignment]
+        self.assertTrue(mail["From"].startswith("House <voicemail@"))
+        self.assertEqual(caller.terminal.options["longest"], 77)
 
     async def test_no_mail_server(self) -> None:
         """

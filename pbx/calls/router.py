@@ -6,12 +6,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
+
 from pbx.calls.destination import Branch
 from pbx.calls.routing import BUSY, NO_ANSWER
 from pbx.directory.dialplan import Decision, after, decide, ringing_plan
 from pbx.directory.situation import Situation
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import Features
     from pbx.directory.dialplan import Destination, Failed, Outcome, RouteRequest
@@ -64,6 +68,13 @@ class Router:
             directory, Reachable(location), features.numbers, features.star_codes, features.mailboxes,
             frozenset((*features.places, "pickup")),
         )
+
+    def reconfigure(self, no_answer_timeout: float, star_codes: Mapping[str, str]) -> None:
+        """
+        Go by another time of ringing and other star codes from the next decision on.
+        """
+        self._no_answer_timeout = no_answer_timeout
+        self.situation = evolve(self.situation, star_codes=star_codes)
 
     def route(self, request: RouteRequest) -> Decision:
         """

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
@@ -29,7 +30,7 @@ from pbx.sip.replaces import Replaces
 from pbx.sip.token import random_hex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from twisted.internet.interfaces import IDelayedCall
 
@@ -119,6 +120,18 @@ class Switchboard:
             features.music, features.places,
         )
         core.owner = self
+
+    def reconfigure(self, settings: CallSettings, star_codes: Mapping[str, str]) -> None:
+        """
+        Go by other settings from the next call on; the live ones keep those that they began with.
+
+        Args:
+            settings: What the operator decided.
+            star_codes: The features by their codes.
+        """
+        self._settings = settings
+        self._tools = evolve(self._tools, settings=settings)
+        self.router.reconfigure(settings.no_answer_timeout, star_codes)
 
     def start(self) -> None:
         """

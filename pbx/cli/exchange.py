@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 from pbx.cli.offer import command, group, path
-from pbx.cli.tables import table, tree
+from pbx.cli.tables import printable, table, tree
 
 if TYPE_CHECKING:
     import argparse
@@ -62,6 +62,19 @@ async def status(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     """
     answer = await api.ask("GET", "/api/status")
     return answer, tree(answer)
+
+
+async def reload(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
+    """
+    The configuration read again.
+    """
+    answer = await api.ask("POST", "/api/reload")
+    lines = ["In effect now:" if answer["changed"] else "Nothing in effect has changed."]
+    lines += [f"  {printable(change['text'])}" for change in answer["changed"]]
+    if answer["waiting"]:
+        lines.append("Waiting for a restart:")
+        lines += [f"  {printable(change['text'])} ({change['reason']})" for change in answer["waiting"]]
+    return answer, "\n".join(lines)
 
 
 async def extensions_list(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
@@ -164,6 +177,7 @@ def offer(commands: Any) -> None:
     What of this can be typed.
     """
     command(commands, "status", status, "show how the exchange is")
+    command(commands, "reload", reload, "read config.yml again, and show what is different now")
     actions = group(commands, "extensions", "list, add and remove extensions")
     command(actions, "list", extensions_list, "list all extensions")
     add = command(actions, "add", extensions_add, "add an extension; the password is asked for, or read from a pipe")

@@ -47,8 +47,14 @@ def _cell(key: str, value: object) -> str:
         return _local_time(value)
     if isinstance(value, float):
         return f"{value:.1f}"
-    # What a phone called itself cannot paint the terminal.
-    return "".join(each if each.isprintable() else "?" for each in str(value))
+    return printable(str(value))
+
+
+def printable(text: str) -> str:
+    """
+    A text that cannot paint the terminal, such as what a phone calls itself.
+    """
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _local_time(value: object) -> str:

@@ -99,6 +99,7 @@ class Notifier:
 
     Attributes:
         refused: How many SUBSCRIBEs went beyond a limit.
+        settings: The limits; others hold for the next SUBSCRIBE.
 
     Args:
         core: The user agent core.
@@ -120,7 +121,7 @@ class Notifier:
         self.wall = wall
         self.store = store
         self.refused = 0
-        self._settings = settings
+        self.settings = settings
         self._packages: dict[str, Any] = {}
         self._by_resource: dict[tuple[str, str], list[Subscriber]] = {}
         self._by_party: dict[str, int] = {}
@@ -216,7 +217,7 @@ class Notifier:
         found = []
         for row in rows:
             package, left = self._packages.get(row["package"]), row["expires_at"] - self.wall()
-            if package is None or row["transport"] != "UDP" or left <= 0 or len(self) >= self._settings.total:
+            if package is None or row["transport"] != "UDP" or left <= 0 or len(self) >= self.settings.total:
                 continue
             try:
                 flow = flow_to((row["remote_host"], row["remote_port"]), (row["local_host"], row["local_port"]))
@@ -269,10 +270,10 @@ class Notifier:
         self._by_party[subscriber.party] = self._by_party.get(subscriber.party, 0) + 1
 
     def _make_room(self, party: str) -> None:
-        if self._by_party.get(party, 0) >= self._settings.per_party:
-            what = f"{self._settings.per_party} subscriptions of one extension"
-        elif len(self) >= self._settings.total:
-            what = f"{self._settings.total} subscriptions"
+        if self._by_party.get(party, 0) >= self.settings.per_party:
+            what = f"{self.settings.per_party} subscriptions of one extension"
+        elif len(self) >= self.settings.total:
+            what = f"{self.settings.total} subscriptions"
         else:
             return
         self.refused += 1

@@ -57,6 +57,18 @@ class Blf:
         presence.on_change(self._changed)
         directory.on_change(self._extension_changed)
 
+    def reconfigure(self, unregistered: Literal["idle", "busy"]) -> None:
+        """
+        Show extensions otherwise whose phones are not there, and tell of it at once.
+        """
+        if unregistered == self._unregistered:
+            return
+        self._unregistered = unregistered
+        for extension in self._directory.all():
+            presence = self._presence.of(extension.number)
+            if presence is not None and not presence.registered:
+                self._changed(extension.number)
+
     def resource(self, number: str, party: str) -> str:
         """
         The extension of that number, whoever asks.

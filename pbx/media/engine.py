@@ -136,6 +136,12 @@ class InProcessEngine:
             self._look = self._clock.callLater(LOOK, self._report)
         return session
 
+    def reconfigure(self, settings: MediaSettings) -> None:
+        """
+        Open sessions by other settings from now on. The ports stay those of the start.
+        """
+        self._settings = settings
+
     def stop(self) -> None:
         """
         Close every session and watch no socket any more.

@@ -73,15 +73,26 @@ class Alerts:
         self._clock = clock
         self._wall = wall
         self._store = store
-        self._can_mail = can_mail
-        self._mail = tuple(mail) if can_mail else ()
-        self._name = name
+        self.reconfigure(mail=mail, can_mail=can_mail, name=name)
         self._open: dict[tuple[str, str], Alert] = {}
         self._recent: deque[Alert] = deque(maxlen=RECENT)
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._said: dict[tuple[str, str], float] = {}
         self._mailed: deque[float] = deque()
         self._unsaid = 0
+
+    def reconfigure(self, *, mail: Sequence[str], can_mail: bool, name: str) -> None:
+        """
+        Write to others from the next alert on. Who was told of one that is open is told when it is settled.
+
+        Args:
+            mail: The addresses that are written to.
+            can_mail: Whether there is a mail server.
+            name: What the exchange is called in mail.
+        """
+        self._can_mail = can_mail
+        self._mail = tuple(mail) if can_mail else ()
+        self._name = name
 
     # IAlerts
 

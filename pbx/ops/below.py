@@ -10,8 +10,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from pbx.calls.tools import CallSettings
 from pbx.media.settings import MediaSettings
 from pbx.ops.section import name_server
+from pbx.registrar.authenticator import AuthenticatorSettings
+from pbx.registrar.registrar import RegistrarSettings
 from pbx.transport.guard import GuardSettings
 from pbx.transport.settings import TransportSettings
 
@@ -138,4 +141,39 @@ def guard_settings(settings: Settings) -> GuardSettings:
         failures=security.failures_before_block,
         window=security.failure_window,
         block_time=security.block_time,
+    )
+
+
+def authenticator_settings(settings: Settings) -> AuthenticatorSettings:
+    """
+    How phones prove who they are.
+    """
+    security = settings.security
+    return AuthenticatorSettings(tuple(security.digest_algorithms), security.allow_digest_without_qop)
+
+
+def registrar_settings(settings: Settings) -> RegistrarSettings:
+    """
+    For how long phones register.
+    """
+    registration = settings.registration
+    return RegistrarSettings(
+        default=registration.max_expires, shortest=registration.min_expires, longest=registration.max_expires,
+        behind_nat=registration.nat_expires,
+    )
+
+
+def call_settings(settings: Settings, max_calls: int) -> CallSettings:
+    """
+    What calls need of the configuration.
+
+    Args:
+        settings: The configuration.
+        max_calls: Calls at once.
+    """
+    return CallSettings(
+        no_answer_timeout=settings.voicemail.no_answer_timeout,
+        silence_timeout=settings.media.silence_timeout,
+        srtp_in_clear=settings.security.allow_srtp_without_tls,
+        max_calls=max_calls,
     )

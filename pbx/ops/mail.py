@@ -128,6 +128,14 @@ class MailSender:
         self._worker.stop()
         await self._worker.settle(STOP_SECONDS, again=False)
 
+    def reconfigure(self, server: SmtpServer | None, letterhead: Letterhead, keep_days: int) -> None:
+        """
+        Send to another server, in another form, from the next mail on; what waits is tried at once.
+        """
+        if (server, letterhead, keep_days) != (self._server, self._letterhead, self._keep_days):
+            self._server, self._letterhead, self._keep_days = server, letterhead, keep_days
+            self._worker.soon(0)
+
     async def test(self, letter: TestLetter) -> None:
         """
         Send a mail here and now.

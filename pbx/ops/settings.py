@@ -18,6 +18,7 @@ from pbx.ops import plan_sections, sections
 from pbx.ops.place import Place, machine_zone, place
 from pbx.ops.plan_checks import contradictions
 from pbx.ops.plan_sections import as_plan
+from pbx.ops.reload import hold
 from pbx.ops.strict import Mistake, convert
 
 if TYPE_CHECKING:
@@ -33,12 +34,18 @@ class SettingsError(Exception):
     Attributes:
         path: The file.
         mistakes: What is wrong, one a key.
+        lines: For each of them the line of its key, or of the nearest section around one that is missing; ``None``
+            where there is none.
     """
 
     def __init__(self, path: Path, mistakes: list[Mistake], lines: Mapping[str, int] | None = None) -> None:
         self.path = path
         self.mistakes = mistakes
-        rows = [f"  {_line(mistake.path, lines or {})}{mistake}" for mistake in mistakes]
+        self.lines = [_line(mistake.path, lines or {}) for mistake in mistakes]
+        rows = [
+            f"  {'' if line is None else f'line {line}, '}{mistake}"
+            for mistake, line in zip(mistakes, self.lines, strict=True)
+        ]
         count = "a mistake" if len(rows) == 1 else f"{len(rows)} mistakes"
         super().__init__("\n".join([f"{path} has {count}:", *rows]))
 
@@ -59,6 +66,7 @@ class Settings:
         sip_hosts: The addresses to listen on for SIP.
         star_codes: The features by their codes.
         plan: What it says about calls beyond the house.
+        written: The file as it was written, for comparing.
     """
 
     file: Path
@@ -83,6 +91,7 @@ class Settings:
     media: sections.Media
     blf: sections.Blf
     manhole: sections.Manhole | None
+    written: sections.Configuration = attrs.field(repr=False)
 
 
 def load(path: Path, environ: Mapping[str, str], data: Path | None = None, where: Place | None = None) -> Settings:
@@ -105,6 +114,28 @@ def load(path: Path, environ: Mapping[str, str], data: Path | None = None, where
     if mistakes or configuration is None:
         raise SettingsError(path, mistakes, lines)
     return _resolved(configuration, path, data, where or place())
+
+
+def effective(read: Settings, started: Settings) -> Settings:
+    """
+    What a running exchange can go by: what waits for a restart is as it was at the start.
+
+    Args:
+        read: What the file says now.
+        started: What the exchange started with.
+    """
+    held = hold(started.written, read.written)
+    return attrs.evolve(_resolved(held, read.file, started.data, place()), written=read.written)
+
+
+def lines_of(path: Path) -> Mapping[str, int]:
+    """
+    The line of each key of a file; none when it cannot be read.
+    """
+    try:
+        return _read(path)[1]
+    except SettingsError:
+        return {}
 
 
 def _read(path: Path) -> tuple[Any, dict[str, int], list[Mistake]]:
@@ -147,15 +178,15 @@ def _walk(node: yaml.Node, path: str, lines: dict[str, int], mistakes: list[Mist
             _walk(item, f"{path}[{index}]", lines, mistakes)
 
 
-def _line(path: str, lines: Mapping[str, int]) -> str:
+def _line(path: str, lines: Mapping[str, int]) -> int | None:
     """
-    ``line 12, `` for a key, or for the nearest section around one that is missing.
+    The line of a key, or of the nearest section around one that is missing.
     """
     while path:
         if path in lines:
-            return f"line {lines[path]}, "
+            return lines[path]
         path = re.sub(r"(^|\.)[^.\[]*$|\[\d+\]$", "", path)
-    return ""
+    return None
 
 
 @attrs.frozen
@@ -252,4 +283,5 @@ def _resolved(configuration: sections.Configuration, path: Path, data: Path | No
         media=configuration.media,
         blf=configuration.blf,
         manhole=configuration.manhole,
+        written=configuration,
     )

@@ -70,6 +70,13 @@ class Authenticator:
         self.challenged = 0
         self.failures = 0
 
+    def reconfigure(self, settings: AuthenticatorSettings) -> None:
+        """
+        Ask otherwise from now on; who answers an algorithm that is not offered any more is asked anew.
+        """
+        self._settings = settings
+        self._nonces.repeat_without_qop = settings.without_qop
+
     def identify(self, transaction: ServerTransaction, request: Request) -> Extension | None:
         """
         Find out who sent a request.

@@ -80,6 +80,9 @@ class Nonces:
     Makes and judges nonces.
 
     The key is made at random at each start, so that every nonce of an earlier run is stale.
+
+    Attributes:
+        repeat_without_qop: Whether the same answer may come again where it has no count.
     """
 
     def __init__(
@@ -100,7 +103,7 @@ class Nonces:
         self._clock = clock
         self._lifetime = int(lifetime * 1000)
         self._remembered = remembered
-        self._repeat_without_qop = repeat_without_qop
+        self.repeat_without_qop = repeat_without_qop
         self._key = urandom(32)
         self._uses: OrderedDict[str, _Use] = OrderedDict()
         self._forgotten = -1
@@ -136,7 +139,7 @@ class Nonces:
             return Verdict.FRESH if made > self._forgotten else Verdict.STALE
         if credentials.qop is None:
             known = credentials.response.lower() in use.digests or len(use.digests) >= DIGESTS
-            return Verdict.REPLAYED if known and not self._repeat_without_qop else Verdict.FRESH
+            return Verdict.REPLAYED if known and not self.repeat_without_qop else Verdict.FRESH
         behind = use.highest - credentials.count
         if behind < 0:
             return Verdict.FRESH

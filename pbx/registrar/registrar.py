@@ -63,6 +63,12 @@ class Registrar:
         self._settings = settings
         self.served = 0
 
+    def reconfigure(self, settings: RegistrarSettings) -> None:
+        """
+        Give registrations other times from now on; those there are last as long as their phones were told.
+        """
+        self._settings = settings
+
     def register(self, transaction: ServerTransaction, request: Request, extension: Extension) -> None:
         """
         Add, refresh, remove or list the bindings of an extension, and answer.

@@ -109,6 +109,7 @@ class Voicemail:
 
     Attributes:
         recovered: Messages of an earlier run that were saved.
+        shortest: Seconds below which a message whose recording was interrupted is none.
     """
 
     log = Logger()
@@ -128,7 +129,7 @@ class Voicemail:
         self._mailboxes = mailboxes
         self._wall = wall
         self._compose = compose
-        self._shortest = shortest
+        self.shortest = shortest
         self._stored: dict[str, Counts] = {}
         self._told: dict[str, Counts] = {}
         self._pending: dict[str, _Pending] = {}
@@ -351,7 +352,7 @@ class Voicemail:
             return
         if not ready:
             message = evolve(message, seconds=await self.measure(message))
-            if message.seconds < self._shortest:
+            if message.seconds < self.shortest:
                 await self.discard(message)
                 return
         self.recovered += 1

@@ -35,6 +35,7 @@ from pbx.web.music import Music
 from pbx.web.places import KeptPlaces
 from pbx.web.presence import Presence
 from pbx.web.prompts import PromptsResource
+from pbx.web.reload import Reload
 from pbx.web.ring_groups import RingGroups
 from pbx.web.status import Status
 from pbx.web.transfers import Transfers
@@ -241,6 +242,7 @@ class WebSite:
         sender: What sends it.
         directory: The extensions, each of which has a mailbox.
         alerts: What somebody must see to.
+        reloading: An :class:`~pbx.web.reload.IReloading`.
     """
 
     def __init__(
@@ -269,6 +271,7 @@ class WebSite:
         sender: MailSender | None = None,
         directory: Directory | None = None,
         alerts: Alerts | None = None,
+        reloading: Any = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -304,6 +307,8 @@ class WebSite:
             resources.append(MailResource(mails, sender, audit))
         if alerts is not None:
             resources.append(AlertsResource(alerts, audit))
+        if reloading is not None:
+            resources.append(Reload(reloading, audit))
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],

@@ -57,6 +57,23 @@ class LampTests(LampCase):
         self.assertEqual(lamp.versions, list(range(4)))
         self.assertEqual([r.cseq.number for r in lamp.notified], [1, 2, 3, 4])
 
+    def test_unregistered_otherwise(self) -> None:
+        """
+        When it is decided otherwise how an extension without a phone shows, its lamps are told at once, and no others.
+        """
+        self.phone("1002")
+        gone, there = Lamp(self.phone("1003"), "1004"), Lamp(self.phone("1003"), "1002")
+        self.wait(2)
+        self.blf.reconfigure("busy")
+        self.wait(2)
+        self.assertEqual((gone.dialogs, len(there.notified)), ([(None, "confirmed")], 1))
+        self.blf.reconfigure("busy")
+        self.wait(2)
+        self.assertEqual(len(gone.notified), 2)
+        self.blf.reconfigure("idle")
+        self.wait(2)
+        self.assertEqual(gone.dialogs, [(None, "terminated")])
+
     def test_caller(self) -> None:
         """
         Who calls is busy from the first moment, and talks to who has picked up.

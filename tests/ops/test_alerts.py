@@ -91,6 +91,19 @@ class AlertsTests(SynchronousTestCase):
         self.assertEqual(settled.subject, "exchange: Settled: Trunk A is up.")
         self.assertNotEqual(began.message, settled.message)
 
+    def test_other_addresses(self) -> None:
+        """
+        The next alert is told to those who are named now; the end of one that is open, to those who were told of it.
+        """
+        self.alerts.alert("trunk", "A", "Trunk A is down.")
+        self.alerts.reconfigure(mail=["bob@example.com"], can_mail=True, name="house")
+        self.alerts.alert("trunk", "B", "Trunk B is down.")
+        self.alerts.settled("trunk", "A", "It is up.")
+        self.alerts.reconfigure(mail=["bob@example.com"], can_mail=False, name="house")
+        self.alerts.alert("trunk", "C", "Trunk C is down.")
+        told = [letter.recipient for letter in self.kept.letters]
+        self.assertEqual(told, ["ann@example.com", "bob@example.com", "ann@example.com"])
+
     def test_said_again(self) -> None:
         """
         The same once more is no other alert and no other mail, and is logged once a minute.

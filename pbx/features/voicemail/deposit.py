@@ -77,6 +77,12 @@ class Deposit:
         self._settings = settings
         self._lead = lead
 
+    def reconfigure(self, settings: VoicemailSettings) -> None:
+        """
+        Take messages by other settings from now on.
+        """
+        self._settings = settings
+
     async def take(self, visit: IVisit) -> Destination | None:
         """
         Greet a caller and record what it says.

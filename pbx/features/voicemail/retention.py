@@ -45,6 +45,12 @@ class Retention:
         self._loop = LoopingCall(self._look)
         self._loop.clock = clock
 
+    def reconfigure(self, *, days: int | None, deleted_days: int) -> None:
+        """
+        Keep messages for another time, from the next look on.
+        """
+        self._days, self._deleted_days = days, deleted_days
+
     def start(self) -> None:
         """
         Look an hour from now, and every hour after that.
