@@ -104,6 +104,7 @@ class Furniture:
         database: Where all is kept.
         extensions: The extensions in it.
         mailroom: Voicemail.
+        more: By kind of destination, who else serves callers.
 
     Attributes:
         prompts: What the exchange says, shipped and the operator's own.
@@ -127,6 +128,7 @@ class Furniture:
         database: Database,
         extensions: Extensions,
         mailroom: IMailroom,
+        more: Mapping[str, Any],
     ) -> None:
         data = settings.data
         threads = reactor.getThreadPool()
@@ -154,6 +156,7 @@ class Furniture:
             "directory": DialByName(directory, lambda number: mailroom.mailboxes.greeting(number, "name")),
             "announcement": Announcements(self.find),
             **mailroom.kinds,
+            **more,
             "conference": Conference(self.rooms, reactor.seconds, data / "conference" / "names"),
         }
         self.features = Features(

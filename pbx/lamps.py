@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pbx.calls.switchboard import Switchboard
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
+    from pbx.features.night_switch import ILamps
     from pbx.ops.settings import Settings
     from pbx.registrar.location import Location
     from pbx.store.database import Database
@@ -36,6 +37,7 @@ class Lamps:
         location: Their phones.
         wall: The wall clock.
         database: Where subscriptions are kept over a restart.
+        switches: The lamps of switches.
 
     Attributes:
         notifier: Who wants to be told.
@@ -51,13 +53,14 @@ class Lamps:
         location: Location,
         wall: Callable[[], float],
         database: Database,
+        switches: ILamps | None = None,
     ) -> None:
         self._stored = Subscriptions(core.clock, database, wall)
         blf = settings.blf
         self.notifier = Notifier(core, wall, self._stored, NotifierSettings(total=blf.max_subscriptions))
         self.presence = Presence(directory, location, wall)
         self.mwi = Mwi(self.notifier, location, directory)
-        self._blf = Blf(self.notifier, self.presence, directory, blf.unregistered)
+        self._blf = Blf(self.notifier, self.presence, directory, blf.unregistered, switches)
         Pidf(self.notifier, self.presence, directory)
 
     def reconfigure(self, settings: Settings) -> None:

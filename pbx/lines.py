@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
 from pbx.directory.switches import Switches
+from pbx.features.night_switch import NightLamps, NightSwitch
 from pbx.ops.alerts import RECENT, Alerts
 from pbx.store.alerts import StoredAlerts
 from pbx.store.plan import StoredPlan
@@ -48,6 +49,8 @@ class Lines:
         alerts: What somebody must see to.
         usage: What each extension has used of its limits.
         toll: Who is told when one of these was reached.
+        kinds: By kind of destination, who serves it.
+        lamps: What lamps show of the night switches.
     """
 
     def __init__(
@@ -74,6 +77,10 @@ class Lines:
         )
         self.usage = UsageCounters(reactor, wall, self.book)
         self.toll = TollWatch(reactor, self.alerts, self.usage)
+        self.lamps = NightLamps(self.book, self.switches, settings.star_codes)
+        self.kinds: dict[str, Any] = {
+            "night_switch": NightSwitch(self.book, self.switches, self.moved.move, directory),
+        }
 
     def reconfigure(self, settings: Settings) -> None:
         """

@@ -239,12 +239,13 @@ class Exchange(Service):
             self.reactor, settings, self.directory, database, self.tasks, self.wall, self._find
         )
         furniture = self.furniture = Furniture(
-            self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions, mailroom
+            self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions, mailroom,
+            self.lines.kinds,
         )
         await furniture.start()
         self._bindings = bindings
         location = self.location = Location(self.reactor, self.wall, bindings)
-        lamps = self.lamps = Lamps(self.core, settings, self.directory, location, self.wall, database)
+        lamps = self.lamps = Lamps(self.core, settings, self.directory, location, self.wall, database, self.lines.lamps)
         mailroom.messages.on_counts(lamps.mwi.counted)
         await mailroom.start()
         registered, subscribed = await self._read(bindings.load), await self._read(lamps.load)

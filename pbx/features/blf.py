@@ -1,5 +1,6 @@
 """
-Busy lamp fields: the event package ``dialog`` (RFC 4235), so that a key shows who is on the phone, and picks up.
+Busy lamp fields: the event package ``dialog`` (RFC 4235), so that a key shows who is on the phone, and picks up; or
+that a switch is on.
 """
 
 from __future__ import annotations
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
     from pbx.dialog.subscriber import Subscriber
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
+    from pbx.features.night_switch import ILamps
     from pbx.features.presence import Line, Presence
 
-DND, UNREGISTERED = "dnd", "unregistered"
+DND, UNREGISTERED, SWITCHED_ON = "dnd", "unregistered", "on"
 """The dialogs that stand for what is no call, and shows as busy all the same."""
 
 HIDDEN = Participant("sip:anonymous@anonymous.invalid", "Anonymous")
@@ -40,6 +42,7 @@ class Blf:
         presence: What the extensions do.
         directory: Which there are.
         unregistered: How an extension shows whose phones are not there: ``idle`` or ``busy``.
+        lamps: What else has a lamp, ``None`` for nothing.
     """
 
     name = "dialog"
@@ -47,12 +50,15 @@ class Blf:
 
     def __init__(
         self, notifier: Notifier, presence: Presence, directory: Directory,
-        unregistered: Literal["idle", "busy"] = "idle",
+        unregistered: Literal["idle", "busy"] = "idle", lamps: ILamps | None = None,
     ) -> None:
         self._notifier = notifier
         self._presence = presence
         self._directory = directory
         self._unregistered = unregistered
+        self._lamps = lamps
+        if lamps is not None:
+            lamps.on_change(self._lamp_changed)
         notifier.add(self)
         presence.on_change(self._changed)
         directory.on_change(self._extension_changed)
@@ -71,18 +77,18 @@ class Blf:
 
     def resource(self, number: str, party: str) -> str:
         """
-        The extension of that number, whoever asks.
+        The extension or the lamp of that number, whoever asks.
 
         Raises:
             ProtocolError: 404: there is none.
         """
-        if number not in self._directory:
+        if number not in self._directory and (self._lamps is None or number not in self._lamps):
             raise ProtocolError(404, "Not Found")
         return number
 
     def document(self, subscriber: Subscriber) -> bytes:
         """
-        Every call of the extension; what was told before and has ended, as such.
+        Every call of the extension, or that the switch is on; what was told before and has ended, as such.
         """
         number, host = subscriber.resource, subscriber.host
         dialogs = [_element(line, self._participant(number, host), host) for line in self._presence.lines(number)]
@@ -92,6 +98,8 @@ class Blf:
                 dialogs.append(DialogElement(DND, "confirmed"))
             elif not presence.registered and self._unregistered == "busy":
                 dialogs.append(DialogElement(UNREGISTERED, "confirmed"))
+        if presence is None and self._lamps is not None and self._lamps.lit(number):
+            dialogs.append(DialogElement(SWITCHED_ON, "confirmed"))
         now = frozenset(dialog.id for dialog in dialogs)
         ended = [DialogElement(name, "terminated") for name in sorted(subscriber.known - now)]
         subscriber.known = now
@@ -104,6 +112,12 @@ class Blf:
 
     def _changed(self, number: str) -> None:
         self._notifier.changed(self.name, number)
+
+    def _lamp_changed(self, number: str) -> None:
+        if self._lamps is not None and number in self._lamps:
+            self._notifier.changed(self.name, number)
+        else:
+            self._notifier.gone(self.name, number)
 
     def _extension_changed(self, before: Extension | None, after: Extension | None) -> None:
         if after is None and before is not None:
