@@ -49,6 +49,13 @@ class IncomingInvite:
     """
     One INVITE to answer, and the dialog that our answers make.
 
+    Args:
+        core: The user agent core.
+        transaction: Its transaction.
+        request: The INVITE.
+        contact_user: The user part of our Contact.
+        timed: Whether its session has a timer (RFC 4028).
+
     Attributes:
         request: The INVITE.
         offer: The offer that it carries, ``None`` for a late offer.
@@ -62,12 +69,15 @@ class IncomingInvite:
     log = Logger()
 
     def __init__(
-        self, core: UserAgentCore, transaction: ServerTransaction, request: Request, contact_user: str
+        self, core: UserAgentCore, transaction: ServerTransaction, request: Request, contact_user: str,
+        *, timed: bool = True,
     ) -> None:
         self.request = request
         self.offer = offer_of(request)
         settings = core.settings
-        self._agreement = session_timer.answer_to(request, settings.session_expires, settings.min_se)
+        self._agreement: session_timer.Agreement | None = None
+        if timed:
+            self._agreement = session_timer.answer_to(request, settings.session_expires, settings.min_se)
         self._core = core
         self._transaction = transaction
         self._user: IIncomingUser | None = None
@@ -238,6 +248,7 @@ class IncomingInvite:
                 raise ValueError("use() comes before the first response")
             self.session = Session(self._core, self._dialog, self._user)
             self.session.invite = self
+            self.session.timed = self._agreement is not None
             self.session.note_abilities(self.request)
         return self.session
 
@@ -259,7 +270,8 @@ class IncomingInvite:
             session.ack_missing, cseq=self.request.cseq.number,
         )
         session.confirmed(wait, answer_due=late)
-        session.timer.start(self._agreement, we_asked=False)
+        if self._agreement is not None:
+            session.timer.start(self._agreement, we_asked=False)
 
     def _refuse(self, status: int, reason: str | None = None, headers: Iterable[tuple[str, str]] = ()) -> None:
         self._finish()

@@ -70,7 +70,8 @@ class OutgoingInvite:
 
     Args:
         core: The user agent core.
-        request: The INVITE, without Via; its Session-Expires is ours to correct after a 422.
+        request: The INVITE, without Via; its Session-Expires is ours to correct after a 422, and without one the
+            session has no timer.
         flow: Where it goes.
         contact: Our Contact value.
         user: Both an :class:`IOutgoingUser` and the session's user.
@@ -250,7 +251,8 @@ class OutgoingInvite:
         self._session = session
         self._end()
         interval = self._core.settings.session_expires
-        session.timer.start(session_timer.answered_by(response, interval), we_asked=True)
+        if session.timed:
+            session.timer.start(session_timer.answered_by(response, interval), we_asked=True)
         try:
             user.answered(session, response, _description(response))
         except ProtocolError as error:
@@ -274,7 +276,9 @@ class OutgoingInvite:
     def _new_session(self, dialog: Dialog, user: ISessionUser) -> Session:
         session = Session(self._core, dialog, user)
         session.credentials = self._credentials
-        session.local_sdp = self.request.body or None
+        # The description alone, where further parts stand beside it.
+        session.local_sdp = sdp_of(self.request)
+        session.timed = "Session-Expires" in self.request.headers
         return session
 
     def _end_unusable(self, response: Response, tag: str, error: ProtocolError) -> None:

@@ -54,6 +54,8 @@ class Refresher:
         Args:
             ours: Whether we refresh from then on.
         """
+        if not self._session.timed:
+            return ()
         timer = self._session.timer
         agreement = timer.agreement
         interval = agreement.interval if agreement is not None else self._session.core.settings.session_expires
@@ -65,6 +67,8 @@ class Refresher:
         Start the timer anew after a 2xx to a request of ours.
         """
         self._session.note_abilities(response)
+        if not self._session.timed:
+            return
         agreement = self._session.timer.agreement
         interval = agreement.interval if agreement is not None else self._session.core.settings.session_expires
         self._session.timer.start(session_timer.answered_by(response, interval), we_asked=True)

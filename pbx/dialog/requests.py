@@ -77,7 +77,7 @@ def _reinvite_received(session: Session, transaction: ServerTransaction, request
         raise ProtocolError(491, "Request Pending")
     offer = offer_of(request)
     target = session.dialog.target_of(request)
-    agreement = session_timer.answer_to(request, session.core.settings.session_expires, session.core.settings.min_se)
+    agreement = _agreement(session, request)
     # RFC 5407 3.1.4: the ACK was lost or overtaken. Who sends the next INVITE has our 2xx (RFC 3261 14.1).
     session.acknowledged()
     if session.state is not State.UP:
@@ -87,7 +87,8 @@ def _reinvite_received(session: Session, transaction: ServerTransaction, request
     session.note_abilities(request)
     session.local_sdp = sdp
     session.dialog.remote_target = target
-    session.timer.start(agreement, we_asked=False)
+    if agreement is not None:
+        session.timer.start(agreement, we_asked=False)
     headers = (("Contact", session.dialog.contact), SDP, ("Allow", ALLOW), *session_timer.fields(agreement))
     response = session.response(transaction, 200, headers, sdp)
     transaction.respond(response)
@@ -111,7 +112,7 @@ def _update_received(session: Session, transaction: ServerTransaction, request: 
             # RFC 3311 5.2: nor has one of ours.
             raise ProtocolError(491, "Request Pending")
     target = session.dialog.target_of(request)
-    agreement = session_timer.answer_to(request, session.core.settings.session_expires, session.core.settings.min_se)
+    agreement = _agreement(session, request)
     headers = [("Contact", session.dialog.contact), ("Allow", ALLOW), *session_timer.fields(agreement)]
     body = b""
     if offer is not None:
@@ -120,9 +121,14 @@ def _update_received(session: Session, transaction: ServerTransaction, request: 
         headers.append(SDP)
     session.note_abilities(request)
     session.dialog.remote_target = target
-    if session.state is State.UP:
+    if session.state is State.UP and agreement is not None:
         session.timer.start(agreement, we_asked=False)
     transaction.respond(session.response(transaction, 200, headers, body))
+
+
+def _agreement(session: Session, request: Request) -> session_timer.Agreement | None:
+    settings = session.core.settings
+    return session_timer.answer_to(request, settings.session_expires, settings.min_se) if session.timed else None
 
 
 def _answer_later(session: Session, transaction: ServerTransaction) -> None:

@@ -50,6 +50,7 @@ class Session:
         credentials: What our requests prove themselves with, ``None`` to a peer that never asks.
         allow: The methods that the peer takes, as its last Allow said.
         local_sdp: The last description that we sent, repeated in a refresh.
+        timed: Whether the session is refreshed (RFC 4028); else nothing is said of it.
         invite: The INVITE received that it was made by, while that waits for its answer.
         settled: Whether the first offer has its answer, so that an early UPDATE may bring another (RFC 3311 5.1).
         acknowledgement: The repetition of our 2xx that waits for its ACK, ``None`` while none does.
@@ -68,6 +69,7 @@ class Session:
         self.credentials: ICredentials | None = None
         self.allow: frozenset[str] = frozenset()
         self.local_sdp: bytes | None = None
+        self.timed = True
         self.invite: IncomingInvite | None = None
         self.settled = False
         refresher = Refresher(self)

@@ -132,10 +132,12 @@ def minimum(message: Message) -> int:
     return max(int(text), MIN_SE) if text.isascii() and text.isdigit() and len(text) < 10 else MIN_SE
 
 
-def fields(agreement: Agreement) -> tuple[tuple[str, str], ...]:
+def fields(agreement: Agreement | None) -> tuple[tuple[str, str], ...]:
     """
-    The header fields of a 2xx that tell what was agreed about the session timer (RFC 4028 9).
+    The header fields of a 2xx that tell what was agreed about the session timer (RFC 4028 9); none where nothing was.
     """
+    if agreement is None:
+        return ()
     found: tuple[tuple[str, str], ...] = (("Supported", "timer"), ("Session-Expires", agreement.value))
     return (*found, ("Require", "timer")) if agreement.required else found
 
