@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from pbx.calls.beyond import Outside
 from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
 from pbx.directory.switches import Switches
@@ -81,6 +82,15 @@ class Lines:
         self.kinds: dict[str, Any] = {
             "night_switch": NightSwitch(self.book, self.switches, self.moved.move, directory),
         }
+
+    @property
+    def outside(self) -> Outside:
+        """
+        What the calls need of it.
+        """
+        return Outside(
+            self.book, usage=self.usage, switches=self.switches, alerts=self.alerts, limited=self.toll.refused
+        )
 
     def reconfigure(self, settings: Settings) -> None:
         """

@@ -279,6 +279,7 @@ class Exchange(Service):
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, location, authenticator, registrar, self.tasks, self.wall,
             call_settings(settings, self.max_calls), furniture.features,
+            self.lines.outside if self.lines is not None else None,
         )
         self.switchboard.on_event(Recorder(cdr).event)
         if self.lines is not None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from twisted.logger import Logger
 
 from pbx.media.ports import PortsExhausted
@@ -20,6 +21,7 @@ from pbx.sip.token import random_bytes
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pbx.directory.trunk import SrtpUse
     from pbx.media.engine import IMediaEngine
     from pbx.media.quality import LegQuality
     from pbx.sdp.audio import Crypto, Format
@@ -70,6 +72,8 @@ class LegAudio:
         self._before: tuple[SessionDescription | None, tuple[Format, ...], str, bool] | None = None
         self._pending: tuple[SessionDescription, Audio] | None = None
         self._mux = False
+        self._codecs: tuple[str, ...] = ()
+        self._secured = False
         self.peer_host = flow.remote[0]
         self.remote: Audio | None = None
         self.formats: Agreed | None = None
@@ -96,6 +100,40 @@ class LegAudio:
         The formats of the offer that waits for its answer, ``None`` where there is no offer.
         """
         return self._pending[1].formats if self._pending is not None else None
+
+    def restrict(self, codecs: Sequence[str], srtp: SrtpUse) -> None:
+        """
+        Go by what is set for a trunk.
+
+        Args:
+            codecs: The names of those that may be used, the preferred first; empty for any.
+            srtp: Whether the sound is encrypted.
+        """
+        self._codecs = tuple(name.lower() for name in codecs)
+        self._secured = srtp == "required"
+        self.keys_allowed = self.keys_allowed and srtp != "off"
+
+    @property
+    def profile(self) -> str:
+        """
+        The transport of the media that is offered first.
+        """
+        return "RTP/SAVP" if self._secured else "RTP/AVP"
+
+    def permitted(self, formats: Sequence[Format]) -> list[Format]:
+        """
+        Those of some formats that may be offered, in the order wanted.
+
+        Raises:
+            ProtocolError: 488 when keys must be offered and may not.
+        """
+        if self._secured and not self.keys_allowed:
+            raise ProtocolError(488, "SRTP keys need TLS")
+        if not self._codecs:
+            return list(formats)
+        codecs = [item for name in self._codecs for item in formats if item.codec == name]
+        clocks = {item.clock for item in codecs}
+        return codecs + [item for item in formats if item.is_telephone_event and item.clock in clocks]
 
     # Our offer, their answer.
 
@@ -226,6 +264,12 @@ class LegAudio:
         if audio is None:
             secured = not self.keys_allowed and audio_of(description, PROFILES) is not None
             raise ProtocolError(488, "SRTP keys need TLS" if secured else "No audio")
+        if self._secured and not audio.is_secure:
+            raise ProtocolError(488, "Only SRTP is taken")
+        if self._codecs:
+            audio = evolve(audio, formats=tuple(
+                item for item in audio.formats if item.codec in self._codecs or not item.is_sound
+            ))
         return description, audio
 
     def _same_key(self, audio: Audio) -> tuple[Crypto, ...]:

@@ -8,21 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from weakref import proxy
 
+from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from pbx.calls.busy_tone import BusyTone
 from pbx.calls.events import CallAnswered, CallEnded, CallsMerged, StepNoted
+from pbx.calls.failure import Failure
 from pbx.calls.inbound import ICallerOwner, InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.journey import ITraveller, Journey
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import CallerIdentity, ICalleeOwner
-from pbx.calls.routing import Failure
 from pbx.calls.transfer import Transfer, referred
 from pbx.calls.visit import OURS
 from pbx.calls.watch import SilenceWatch
-from pbx.directory.dialplan import RouteRequest
 from pbx.media.ports import PortsExhausted
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -30,6 +30,7 @@ from pbx.sip.reasons import cause_of_status
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pbx.calls.beyond import Beyond
     from pbx.calls.events import Disposition, Party
     from pbx.calls.leg import Leg
     from pbx.calls.meanwhile import Manner
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from pbx.dialog.incoming import IncomingInvite
     from pbx.dialog.refer import Refer
     from pbx.dialog.user import Ending
-    from pbx.directory.dialplan import Decision
+    from pbx.directory.dialplan import Decision, RouteRequest
     from pbx.sip.message import Response
     from pbx.transport.flow import Flow
 
@@ -59,7 +60,8 @@ class Call:
 
     Attributes:
         id: 32 hexadecimal digits.
-        caller: Who has called.
+        caller: Who has called, as phones are shown it.
+        party: The number of who has called: an extension's, or one beyond the house that is never an extension's.
         number: What was dialled.
         began: When, by the wall clock.
         answered: When it was answered, ``None`` before.
@@ -82,6 +84,8 @@ class Call:
         flow: Flow,
         invite: IncomingInvite,
         on_over: Callable[[Call], None],
+        party: str = "",
+        beyond: Beyond | None = None,
     ) -> None:
         self.id = call_id
         self.caller = caller
@@ -99,17 +103,21 @@ class Call:
         self._over = False
         self._tone: BusyTone | None = None
         self._watch = SilenceWatch(tools)
-        self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller, flow, invite)
+        self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller, flow, invite, party, beyond)
+        self.party = self._inbound.party
         self.near: Leg = self._inbound
 
     # What the switchboard does.
 
-    def begin(self, decision: Decision) -> None:
+    def begin(self, decision: Decision, request: RouteRequest) -> None:
         """
         Bring the caller where the dialplan says.
+
+        Args:
+            decision: What it said.
+            request: What it was asked.
         """
         hops = self._inbound.invite.request.max_forwards
-        request = RouteRequest(self.caller.number, self.number, None, decision.diversions, self.caller.anonymous)
         self.travel(self.caller, request, decision, (70 if hops is None else hops) - 1)
 
     def refuse(self, status: int, cause: int, text: str) -> None:
@@ -195,6 +203,9 @@ class Call:
         """
         Who is at a leg, as the other side is shown.
         """
+        if leg.beyond is not None:
+            # Never a name of the directory's for a number that anybody beyond the house may claim.
+            return evolve(leg.beyond.face, anonymous=leg.anonymous)
         extension = self._tools.router.directory.extension(leg.party)
         return CallerIdentity(leg.party, extension.name if extension is not None else "", leg.anonymous)
 
@@ -374,7 +385,7 @@ class Call:
             self.aside.remove(leg)
             return
         # The caller may be on another of its phones by now, and both sides may be somebody else.
-        ours = leg is self._inbound or (leg.party == self.caller.number and self._inbound.state is LegState.ENDED)
+        ours = leg is self._inbound or (leg.party == self.party and self._inbound.state is LegState.ENDED)
         by: Party = "caller" if ours else "callee"
         self.stop_journey(480, ending.text)
         self._part(ending.cause, ending.text)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from pbx.calls.outbound import CallerIdentity
+    from pbx.directory.outside import Outgoing
     from pbx.media.terminal import Terminal
 
 
@@ -45,12 +46,14 @@ class Branch:
         after: Seconds until it begins to ring.
         lasting: Seconds that it rings, ``None`` for as long as the whole lasts.
         confirm: Asked on its terminal when it is picked up, before it gets the caller: ``False`` refuses the call.
+        outgoing: For a number beyond the house: the trunks, and how each is called.
     """
 
     number: str
     after: float = 0.0
     lasting: float | None = None
     confirm: Callable[[Terminal], Awaitable[bool]] | None = None
+    outgoing: Outgoing | None = None
 
 
 @frozen

@@ -19,6 +19,7 @@ from pbx.sip.reasons import reason_header
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pbx.calls.beyond import Beyond
     from pbx.calls.events import CallEvent
     from pbx.calls.outbound import CallerIdentity
     from pbx.dialog.incoming import IncomingInvite
@@ -60,8 +61,12 @@ class InboundLeg(Leg):
         caller: CallerIdentity,
         flow: Flow,
         invite: IncomingInvite,
+        party: str = "",
+        beyond: Beyond | None = None,
     ) -> None:
-        super().__init__(owner, emit, wall, call, 1, caller.number, flow, invite.request.call_id)
+        super().__init__(
+            owner, emit, wall, call, 1, party or caller.number, flow, invite.request.call_id, beyond=beyond
+        )
         self.invite = invite
         self.anonymous = caller.anonymous
         self._described: bytes | None = None
@@ -77,6 +82,9 @@ class InboundLeg(Leg):
             ProtocolError: 488 for an offer that can't be served.
         """
         self.audio = LegAudio(engine, self.flow, self.call, srtp_in_clear=srtp_in_clear)
+        if self.beyond is not None:
+            trunk = self.beyond.line.trunk
+            self.audio.restrict(trunk.codecs, trunk.srtp)
         if self.invite.offer is not None:
             self.audio.offered(self.invite.offer)
 
@@ -146,7 +154,8 @@ class InboundLeg(Leg):
         if described is None:
             raise ProtocolError(488, "No codec in common")
         self.shown = identity
-        asserted = identity.asserted(self.flow.sent_by[0]) if identity is not None else ()
+        shows = identity is not None and self.beyond is None
+        asserted = identity.asserted(self.flow.sent_by[0]) if identity is not None and shows else ()
         self.went_up(self.invite.accept(described, (*asserted, *headers)))
 
     def reject(self, status: int, cause: int, text: str, headers: Iterable[tuple[str, str]] = ()) -> None:
@@ -185,4 +194,5 @@ class InboundLeg(Leg):
         chosen = callee.codec if callee is not None else None
         own: Sequence[Format] = DECODABLE
         first = [item for item in own if chosen is not None and item.matches(chosen)]
-        return self.audio.offer([*first, *(item for item in own if item not in first)])
+        offered = [*first, *(item for item in own if item not in first)]
+        return self.audio.offer(self.audio.permitted(offered), profile=self.audio.profile)

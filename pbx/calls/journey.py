@@ -10,13 +10,18 @@ from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
+from pbx.calls.caller import numbers_of
+from pbx.calls.destination import Branch
+from pbx.calls.failure import Failure
 from pbx.calls.inbound import InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.leg import LegState
+from pbx.calls.loops import Rounds
 from pbx.calls.meanwhile import USUAL, Meanwhile
 from pbx.calls.outbound import CallerIdentity, OutboundLeg, address_of
 from pbx.calls.pickup import find_ringing, pick_up
-from pbx.calls.routing import Attempt, Failure, IAttemptUser
+from pbx.calls.routing import Attempt, IAttemptUser
+from pbx.calls.trunk_leg import leg_beyond
 from pbx.calls.visit import Visit
 from pbx.directory.dialplan import MOST_DIVERSIONS, Diversion
 from pbx.media.ports import PortsExhausted
@@ -27,20 +32,19 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pbx.calls.call import Call
-    from pbx.calls.destination import Branch
+    from pbx.calls.hunt import Place
     from pbx.calls.leg import Leg
     from pbx.calls.meanwhile import Manner
     from pbx.calls.tools import CallTools
     from pbx.directory.dialplan import Decision, Destination, RouteRequest
+    from pbx.directory.outside import Outgoing
     from pbx.registrar.binding import Binding
     from pbx.sdp.mapping import Agreed
     from pbx.sip.message import Response
 
-MOST_PLACES = 100
-"""Places that one party is sent on from: menus that name each other must not keep one for ever that presses nothing."""
+OUTSIDE_PATIENCE = 180.0
+"""Seconds that a number beyond the house rings: as long as an INVITE may (RFC 3261 16.6, timer C)."""
 
-MOST_AT_ONCE = 10
-"""Of these, how many within a second: ring groups that name each other would send it round without end at once."""
 
 class ITraveller(Interface):
     """
@@ -106,7 +110,7 @@ class Journey:
         self._joint: Joint | None = None
         self._target: str = ""
         self._ended = False
-        self._sent_on: list[float] = []
+        self._rounds = Rounds()
         manner = manner or USUAL
         self._meanwhile = Meanwhile(tools, manner.sound)
         self._further = manner.further
@@ -164,8 +168,11 @@ class Journey:
         destination = decision.destination
         self.diversions = decision.diversions
         request = self._request
-        if (decision.diversions, decision.on_behalf) != (request.diversions, request.on_behalf):
-            self._request = evolve(request, diversions=decision.diversions, on_behalf=decision.on_behalf)
+        route = decision.route or request.route
+        if (decision.diversions, decision.on_behalf, route) != (request.diversions, request.on_behalf, request.route):
+            self._request = evolve(
+                request, diversions=decision.diversions, on_behalf=decision.on_behalf, route=route
+            )
         self._target = ""
         if destination.kind == "refuse":
             self.end(destination.status, destination.cause, destination.text)
@@ -175,6 +182,8 @@ class Journey:
             self._pick_up(destination.target)
         elif destination.kind == "extension":
             self._ring_extension(destination.target)
+        elif destination.kind == "outside" and destination.outgoing is not None:
+            self._ring_outside(destination.outgoing)
         else:
             self._send_to(destination)
 
@@ -184,7 +193,7 @@ class Journey:
         """
         self._visit = None
         self.stop_ringing()
-        if self._goes_round():
+        if self._rounds.goes_round(self.tools.core.clock.seconds()):
             self.end(482, 25, "Exchange routing error: sent round in a circle", by_place=True)
             return
         try:
@@ -263,7 +272,9 @@ class Journey:
         """
         directory = self.tools.router.directory
         known = [(branch, directory.extension(branch.number)) for branch in branches]
-        self._try([b for b, e in known if e is not None and e.enabled and not e.handling.dnd], timeout)
+        self._try(
+            [b for b, e in known if b.outgoing or (e is not None and e.enabled and not e.handling.dnd)], timeout
+        )
 
     def stop_ringing(self, status: int = 480, text: str = "No answer") -> None:
         """
@@ -334,6 +345,29 @@ class Journey:
         except ProtocolError as error:
             self.end(error.status, cause_of_status(error.status), error.reason)
 
+    def attempt_noted(self, reason: str) -> None:
+        """
+        A trunk did not take the call.
+        """
+        self.call.note(reason)
+
+    def make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
+        """
+        Make the leg to a phone.
+        """
+        leg = OutboundLeg(
+            attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding.aor, binding.flow,
+            binding.contact, self.caller,
+        )
+        leg.further = self._further
+        return leg
+
+    def make_leg_beyond(self, attempt: Attempt, outgoing: Outgoing, place: Place) -> OutboundLeg:
+        """
+        Make the leg to a number beyond the house.
+        """
+        return leg_beyond(self.tools, attempt, self.call, self._request, self.caller, outgoing, place)
+
     # Inside.
 
     def _after(self, failure: Failure) -> Decision | None:
@@ -356,12 +390,6 @@ class Journey:
                 return decision
         return self.tools.router.after(target, failure, self._request)
 
-    def _goes_round(self) -> bool:
-        now = self.tools.core.clock.seconds()
-        self._sent_on.append(now)
-        quick = self._sent_on[-MOST_AT_ONCE:]
-        return len(self._sent_on) == MOST_PLACES or (len(quick) == MOST_AT_ONCE and now - quick[0] < 1.0)
-
     def _decide(self, decision: Decision) -> None:
         for reason in decision.reasons:
             self.call.note(reason)
@@ -378,18 +406,29 @@ class Journey:
         self._open()
         self._target = number
         # RFC 3325 9.1: the caller's phone shows who it talks to.
-        self.headers = (("P-Asserted-Identity", address_of(extension.name, number, self.leg.flow.sent_by[0])),)
-        branches, timeout = self.tools.router.branches(extension, self.caller)
+        self._show(extension.name, number)
+        branches, timeout = self.tools.router.branches(extension, self.caller, self._request)
         timeout, self._patience = self._patience or timeout, None
         self._meanwhile.begin(self.leg)
         self._try(branches, timeout)
+
+    def _ring_outside(self, outgoing: Outgoing) -> None:
+        self._open()
+        self._show("", numbers_of(outgoing.number, outgoing.route, self.tools.router.situation)[1])
+        self._meanwhile.begin(self.leg)
+        self._try([Branch(outgoing.number, outgoing=outgoing)], OUTSIDE_PATIENCE)
+
+    def _show(self, name: str, number: str) -> None:
+        # RFC 3325 9.1: the caller's phone shows who it talks to. Beyond the house it is nobody's business.
+        if self.leg.beyond is None:
+            self.headers = (("P-Asserted-Identity", address_of(name, number, self.leg.flow.sent_by[0])),)
 
     def _try(self, branches: Sequence[Branch], timeout: float) -> None:
         self._open()
         formats = self.leg.onward()
         if not formats:
             raise ProtocolError(488, "No codec in common")
-        self._attempt = Attempt(self, self.tools, self._make_leg)
+        self._attempt = Attempt(self, self.tools)
         self._attempt.start(branches, self.caller, formats, self._hops, timeout)
 
     def _send_to(self, destination: Destination) -> None:
@@ -403,7 +442,7 @@ class Journey:
         self._visit.begin()
 
     def _pick_up(self, number: str) -> None:
-        picked = find_ringing(self.tools, self.caller.number, number)
+        picked = find_ringing(self.tools, self.leg.party, number) if self.leg.beyond is None else None
         if picked is None:
             self.end(404, 1, "Nothing to pick up")
             return
@@ -416,13 +455,6 @@ class Journey:
     def _open(self) -> None:
         if isinstance(self.leg, InboundLeg) and self.leg.audio is None:
             self.leg.open(self.tools.engine, srtp_in_clear=self.tools.settings.srtp_in_clear)
-
-    def _make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:
-        leg = OutboundLeg(
-            attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding, self.caller
-        )
-        leg.further = self._further
-        return leg
 
     def _hears_early(self, near: InboundLeg, leg: OutboundLeg, status: int, sdp: bytes) -> bool:
         """

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from pbx.calls.audio import LegAudio
+    from pbx.calls.beyond import Beyond
     from pbx.calls.events import CallEvent
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import CallTools
@@ -84,7 +85,7 @@ class Leg:
 
     Attributes:
         number: Counts the legs of a call from 1.
-        party: The extension's number.
+        party: The extension's number; beyond the house a number that is never that of an extension.
         flow: The way to the phone.
         state: Where it stands.
         audio: Its audio; ``None`` before it was opened.
@@ -92,6 +93,7 @@ class Leg:
         keys_by_info: Whether the phone tells of its keys by SIP INFO.
         anonymous: Whether the other side is not to be told who this is.
         shown: Who the phone was told last is at the other end, ``None`` where it was told nothing.
+        beyond: What a leg beyond the house has besides; ``None`` for that of an extension.
     """
 
     log = Logger()
@@ -108,6 +110,7 @@ class Leg:
         flow: Flow,
         sip_call_id: str,
         peer: CallerIdentity | None = None,
+        beyond: Beyond | None = None,
     ) -> None:
         self.owner = owner
         self.emit = emit
@@ -123,9 +126,17 @@ class Leg:
         self.keys_by_info = False
         self.anonymous = False
         self.shown = peer
+        self.beyond = beyond
         self._terminal: Terminal | None = None
         shown = ("", "", False) if peer is None else (peer.number, peer.name, peer.anonymous)
-        emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id, *shown))
+        if beyond is None:
+            emit(LegBegan(call, wall(), number, self.direction, party, flow.name, sip_call_id, *shown))
+            return
+        beyond.line.take(self)
+        emit(LegBegan(
+            call, wall(), number, self.direction, party, flow.name, sip_call_id, *shown, trunk=beyond.line.trunk.name,
+            payer=beyond.payer, emergency=beyond.emergency,
+        ))
 
     # What the call does.
 
@@ -146,6 +157,8 @@ class Leg:
         if self.state is LegState.ENDED:
             return
         self.state = LegState.ENDED
+        if self.beyond is not None:
+            self.beyond.line.release(self)
         self.quiet()
         quality = self.audio.close() if self.audio is not None else None
         self.emit(LegEnded(self.call, self.wall(), self.number, status, text, quality))
@@ -168,6 +181,13 @@ class Leg:
         codec = self.audio.codec if self.audio is not None else ""
         ours, theirs = self.tags
         self.emit(LegAnswered(self.call, self.wall(), self.number, codec, ours, min(theirs, default="")))
+
+    @property
+    def trunk(self) -> str | None:
+        """
+        The name of the trunk that it goes over, ``None`` for a phone of the house.
+        """
+        return None if self.beyond is None else self.beyond.line.trunk.name
 
     @property
     def has_terminal(self) -> bool:
@@ -210,6 +230,9 @@ class Leg:
         """
         session, audio = self.session, self.audio
         if session is None or audio is None or self.state is not LegState.UP or identity == self.shown:
+            return
+        if self.beyond is not None:
+            # A number within the house says nothing there, and is nobody's business.
             return
         self.shown = identity
         headers = (("P-Asserted-Identity", identity.at(self.flow.sent_by[0])),)

@@ -12,6 +12,12 @@ WINDOW = 2.0
 MOST = 10
 """Beginnings of one pair in :data:`WINDOW`: a person with a redial key stays far below."""
 
+MOST_PLACES = 100
+"""Places that one party is sent on from: menus that name each other must not keep one for ever that presses nothing."""
+
+MOST_AT_ONCE = 10
+"""Of these, how many within a second: ring groups that name each other would send it round without end at once."""
+
 MOST_PAIRS = 5000
 """Pairs watched at once; the one seen least recently goes."""
 
@@ -45,3 +51,27 @@ class LoopWatch:
             return True
         times.append(now)
         return False
+
+
+class Rounds:
+    """
+    Counts how often one party is sent on, from place to place.
+    """
+
+    __slots__ = ("_count", "_latest")
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._latest: deque[float] = deque(maxlen=MOST_AT_ONCE)
+
+    def goes_round(self, now: float) -> bool:
+        """
+        Count one time; tell whether it is one too many.
+
+        Args:
+            now: The time in seconds.
+        """
+        self._count += 1
+        self._latest.append(now)
+        at_once = len(self._latest) == MOST_AT_ONCE and now - self._latest[0] < 1.0
+        return at_once or self._count >= MOST_PLACES

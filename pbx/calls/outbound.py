@@ -24,13 +24,14 @@ from pbx.sip.uri import URI
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pbx.calls.beyond import Beyond
     from pbx.calls.events import CallEvent
     from pbx.dialog.session import Session
     from pbx.dialog.useragent import UserAgentCore
     from pbx.media.engine import IMediaEngine
-    from pbx.registrar.binding import Binding
     from pbx.sdp.audio import Format
     from pbx.sip.message import Response
+    from pbx.transport.flow import Flow
 
 
 MOST_BYTES = 1300 - 125
@@ -40,6 +41,10 @@ that are added on the way: a Via, of the longest address, and Min-SE after a 422
 
 MOST_TAGS = 20
 """Forks behind one phone by whose tags its leg is known."""
+
+
+UNKNOWN = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+"""Whoever does not want to be known (RFC 3323 4.1.1.3)."""
 
 
 @frozen
@@ -62,8 +67,7 @@ class CallerIdentity:
         The identity as a header value that names our host.
         """
         if self.anonymous:
-            # RFC 3323 4.1.1.3
-            return '"Anonymous" <sip:anonymous@anonymous.invalid>'
+            return UNKNOWN
         return address_of(self.name, self.number, host)
 
     def asserted(self, host: str) -> tuple[tuple[str, str], ...]:
@@ -108,8 +112,11 @@ class OutboundLeg(Leg):
     A phone that is called.
 
     Attributes:
+        uri: What is called.
         answered_description: The description of its last answer that we went by.
         further: Further header fields of the INVITE.
+        progressed: Whether anything above 100 has come back.
+        abandoned: Whether it was given up because its trunk went down.
     """
 
     direction: Literal["in", "out"] = "out"
@@ -122,11 +129,16 @@ class OutboundLeg(Leg):
         wall: Callable[[], float],
         call: str,
         number: int,
-        binding: Binding,
+        party: str,
+        flow: Flow,
+        uri: str,
         caller: CallerIdentity | None = None,
+        beyond: Beyond | None = None,
     ) -> None:
-        super().__init__(owner, emit, wall, call, number, binding.aor, binding.flow, new_call_id(), caller)
-        self._contact_uri = binding.contact
+        super().__init__(owner, emit, wall, call, number, party, flow, new_call_id(), caller, beyond)
+        self.uri = uri
+        self.progressed = False
+        self.abandoned = False
         self._outgoing: OutgoingInvite | None = None
         self._tag = new_tag()
         self._tags: set[str] = set()
@@ -170,7 +182,11 @@ class OutboundLeg(Leg):
                 name = shortened(name, len(name.encode()) - (excess + 1) // 2)
             elif not drop_last(kept):
                 break
-        self._outgoing = OutgoingInvite(core, request, self.flow, contact, self)
+        self._start(core, request, contact)
+
+    def _start(self, core: UserAgentCore, request: Request, contact: str) -> None:
+        credentials = None if self.beyond is None else self.beyond.line.credentials
+        self._outgoing = OutgoingInvite(core, request, self.flow, contact, self, credentials)
         self._outgoing.start()
 
     def _request(
@@ -194,7 +210,7 @@ class OutboundLeg(Leg):
         for name, value in self.further:
             add(name, value)
         add(*SDP)
-        return Request("INVITE", self._contact_uri, headers, offer)
+        return Request("INVITE", self.uri, headers, offer)
 
     @property
     def tags(self) -> tuple[str, frozenset[str]]:
@@ -226,6 +242,7 @@ class OutboundLeg(Leg):
         """
         A provisional response.
         """
+        self.progressed = True
         if response.to_tag and len(self._tags) < MOST_TAGS:
             self._tags.add(response.to_tag)
         if self.state is LegState.TRYING:

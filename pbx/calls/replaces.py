@@ -63,7 +63,7 @@ def take_place(tools: CallTools, call: Call, leg: Leg, own: Call, replaces: Repl
         raise ProtocolError(481, "Call/Transaction Does Not Exist")
     if replaces.early_only:
         raise ProtocolError(486, "Busy Here")
-    if leg.party != own.caller.number or call.across(leg) is None:
+    if leg.party != own.party or call.across(leg) is None:
         raise ProtocolError(403, "Forbidden")
     _open(tools, own)
     replace(call, leg, own, own.near)

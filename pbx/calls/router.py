@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from pbx.calls.beyond import Outside
 from pbx.calls.destination import Branch
-from pbx.calls.routing import BUSY, NO_ANSWER
+from pbx.calls.failure import BUSY, NO_ANSWER
 from pbx.directory.dialplan import Decision, after, decide, ringing_plan
 from pbx.directory.situation import Situation
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from pbx.directory.dialplan import Destination, Failed, Outcome, RouteRequest
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
+    from pbx.directory.plan import Plan
     from pbx.registrar.location import Location
 
 UNREGISTERED = 20
@@ -51,6 +53,10 @@ class Router:
         location: Their phones.
         no_answer_timeout: How long an extension rings that says nothing else, in seconds.
         features: What there is besides phones.
+        outside: What calls beyond the house need.
+
+    Attributes:
+        situation: What the dialplan looks at: the same at any moment, but for the plan in it.
     """
 
     def __init__(
@@ -59,15 +65,20 @@ class Router:
         location: Location,
         no_answer_timeout: float,
         features: Features,
+        outside: Outside | None = None,
     ) -> None:
         self.directory = directory
         self._confirm = features.confirm
         self._no_answer_timeout = no_answer_timeout
-        # Everything in it is looked up when it is asked for: it is the situation of any moment.
+        outside = outside or Outside()
+        # Everything in it is looked up when it is asked for, but for the plan, which is replaced as a whole.
         self.situation = Situation(
             directory, Reachable(location), features.numbers, features.star_codes, features.mailboxes,
-            frozenset((*features.places, "pickup")),
+            frozenset((*features.places, "pickup")), outside.book.plan, outside.lines, outside.usage,
+            outside.switches, callbacks=outside.callbacks,
         )
+        self._limited = outside.limited
+        outside.book.on_change(self._plan_changed)
 
     def reconfigure(self, no_answer_timeout: float, star_codes: Mapping[str, str]) -> None:
         """
@@ -80,7 +91,15 @@ class Router:
         """
         Decide about a call.
         """
-        return decide(request, self.situation)
+        return self._told(decide(request, self.situation))
+
+    def _told(self, decision: Decision) -> Decision:
+        for limited in decision.limited:
+            self._limited(limited)
+        return decision
+
+    def _plan_changed(self, before: Plan, after: Plan) -> None:
+        self.situation = evolve(self.situation, plan=after)
 
     def resolve(self, destination: Destination, request: RouteRequest) -> Decision:
         """
@@ -97,17 +116,24 @@ class Router:
         extension = self.directory.extension(number)
         if extension is None:
             return None
-        return after(extension, outcome_of(failure), request, self.situation, failure)
+        return self._told(after(extension, outcome_of(failure), request, self.situation, failure))
 
-    def branches(self, extension: Extension, caller: CallerIdentity) -> tuple[list[Branch], float]:
+    def branches(
+        self, extension: Extension, caller: CallerIdentity, request: RouteRequest
+    ) -> tuple[list[Branch], float]:
         """
         Whom to ring for an extension, and for how long.
+
+        Args:
+            extension: The extension.
+            caller: Who calls, as those are told that are asked whether they take the call.
+            request: By which it was called.
         """
         timeout = extension.handling.no_answer_timeout or self._no_answer_timeout
         branches = []
-        for ring in ringing_plan(extension, self.situation):
+        for ring in ringing_plan(extension, self.situation, request):
             confirm = self._confirm(caller, extension.number) if ring.confirm and self._confirm is not None else None
-            branches.append(Branch(ring.number, ring.after, ring.lasting, confirm))
+            branches.append(Branch(ring.number, ring.after, ring.lasting, confirm, ring.outgoing))
         return branches, timeout
 
 

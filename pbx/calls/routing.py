@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from attrs import Factory, define, frozen
+from attrs import Factory, define
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
+from pbx.calls.failure import GLOBAL, MOVED, Failure, best
+from pbx.calls.hunt import Hunt
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import ICalleeOwner, OutboundLeg
 from pbx.media.ports import PortsExhausted
@@ -24,66 +26,23 @@ if TYPE_CHECKING:
     from twisted.internet.defer import Deferred
 
     from pbx.calls.destination import Branch
-    from pbx.calls.events import Disposition
+    from pbx.calls.hunt import Place
     from pbx.calls.leg import Leg
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import CallTools
     from pbx.dialog.refer import Refer
     from pbx.dialog.user import Ending
+    from pbx.directory.outside import Outgoing
     from pbx.media.terminal import Terminal
     from pbx.registrar.binding import Binding
     from pbx.sdp.audio import Format
     from pbx.sip.message import Response
     from pbx.transaction.timer_queue import Entry
 
-BUSY = (486, 600, 603)
-"""The answers of somebody who is there and does not take the call."""
-
-NO_ANSWER = frozenset((18, 19, 102))
-"""The causes that say that it rang and nobody came: ours, and those of a phone's own 480 and 408."""
-
-MOVED = (301, 302)
-"""The answers by which a phone sends its callers on to another number."""
-
-GLOBAL = (600, 603, 604, 606, 607)
-"""The answers that speak for the person, not for one phone (RFC 3261 21.6)."""
-
-PREFERENCE = (600, 603, 604, 606, 607, 486, 480, 408)
-"""Of several answers the caller gets the first of these, else the first that came."""
-
 ELSEWHERE = "Call completed elsewhere"
 
 ASKING = 15.0
 """Seconds that who has picked up has at least to say whether it takes the call, however late that was."""
-
-
-@frozen
-class Failure:
-    """
-    Why an attempt came to nothing.
-
-    Attributes:
-        status: The SIP status for the caller.
-        cause: The cause of ITU-T Q.850.
-        text: The reason in words.
-        moved_to: The number that a phone sends its callers on to (RFC 3261 21.3), empty for none.
-        moved_by: The extension whose phone that is.
-    """
-
-    status: int
-    cause: int
-    text: str
-    moved_to: str = ""
-    moved_by: str = ""
-
-    @property
-    def disposition(self) -> Disposition:
-        """
-        What the record calls it.
-        """
-        if self.status in BUSY:
-            return "busy"
-        return "no answer" if self.cause in NO_ANSWER else "failed"
 
 
 class IAttemptUser(Interface):
@@ -106,6 +65,21 @@ class IAttemptUser(Interface):
         No phone will be picked up any more.
         """
 
+    def attempt_noted(reason: str) -> None:  # noqa: N805
+        """
+        A step worth a line in the call's record: a trunk has come to nothing.
+        """
+
+    def make_leg(attempt: Attempt, binding: Binding) -> OutboundLeg:  # noqa: N805
+        """
+        Make the leg to a phone.
+        """
+
+    def make_leg_beyond(attempt: Attempt, outgoing: Outgoing, place: Place) -> OutboundLeg:  # noqa: N805
+        """
+        Make the leg to a number beyond the house.
+        """
+
 
 @define(eq=False)
 class Ringing:
@@ -116,32 +90,31 @@ class Ringing:
         branch: Whom it rings, and how.
         legs: Its phones that ring.
         timer: Until it begins, then until it gives up.
+        hunt: The search for a trunk to it, where it is a number beyond the house and none has come to nothing yet.
     """
 
     branch: Branch
     legs: set[OutboundLeg] = Factory(set)
     timer: Entry | None = None
+    hunt: Hunt | None = None
 
 
 @implementer(ICalleeOwner)
 class Attempt:
     """
-    One try to reach an extension at all its phones, or several extensions; the first to answer has the caller.
+    One try to reach an extension at all its phones, or several extensions and numbers beyond the house; the first to
+    answer has the caller.
 
     Args:
-        user: Who is told what comes of it.
+        user: Who is told what comes of it, and makes the legs.
         tools: What the call is built with.
-        make_leg: Makes the leg to a binding.
     """
 
     log = Logger()
 
-    def __init__(
-        self, user: IAttemptUser, tools: CallTools, make_leg: Callable[[Attempt, Binding], OutboundLeg]
-    ) -> None:
+    def __init__(self, user: IAttemptUser, tools: CallTools) -> None:
         self._user = user
         self._tools = tools
-        self._make_leg = make_leg
         self._queue = tools.core.timer_queue
         self._legs: dict[OutboundLeg, Ringing] = {}
         self._asked: dict[OutboundLeg, Deferred[None]] = {}
@@ -150,6 +123,7 @@ class Attempt:
         self._bindings: dict[OutboundLeg, Binding] = {}
         self._secured: set[str] = set()
         self._waiting: dict[str, Ringing] = {}
+        self._hunting: set[Ringing] = set()
         self._over = False
         self._picked_up = 0.0
         self._starting = False
@@ -184,7 +158,7 @@ class Attempt:
             else:
                 self._begin(ringing)
         self._starting = False
-        if self._legs or self._waiting:
+        if self._legs or self._waiting or self._hunting:
             self._timer = self._queue.start(timeout, self, "no answer")
         else:
             self._give_up()
@@ -211,7 +185,7 @@ class Attempt:
         """
         alone = len(self._legs) == 1 and not self._waiting and not self._asked
         ringing = self._legs.get(leg)
-        alone = alone and (ringing is None or ringing.branch.confirm is None)
+        alone = alone and (ringing is None or ringing.branch.confirm is None) and self._hunting <= {ringing}
         self._user.attempt_rang(leg, response, sdp if alone else None)
 
     def leg_answered(self, leg: OutboundLeg) -> None:
@@ -223,6 +197,7 @@ class Attempt:
             leg.hang_up(26, ELSEWHERE)
             return
         ringing.legs.discard(leg)
+        self._hunting.discard(ringing)
         if ringing.branch.confirm is not None:
             self._ask(leg, ringing.branch.confirm)
         else:
@@ -236,6 +211,9 @@ class Attempt:
             return
         ringing = self._legs.pop(leg)
         ringing.legs.discard(leg)
+        if ringing.hunt is not None:
+            ringing.hunt.failed(leg, status, text, response)
+            return
         binding = self._bindings.pop(leg)
         if status == 488 and leg.takes_keys and binding.contact not in self._secured:
             # A phone that insists on SRTP refuses RTP/AVP even with keys in it (RFC 4568 has no way to offer both).
@@ -307,6 +285,7 @@ class Attempt:
             self._begin(ringing)
         else:
             self._failures.append(Failure(480, 19, "No answer"))
+            self._stop_hunting(ringing)
             for leg in list(ringing.legs):
                 self._silence(leg, 480, "No answer")
         self._perhaps_give_up()
@@ -328,30 +307,61 @@ class Attempt:
         self._user.attempt_failed(self._failures[0])
 
     def _begin(self, ringing: Ringing) -> None:
+        if ringing.branch.outgoing is not None:
+            self._hunt(ringing, ringing.branch.outgoing)
+        else:
+            self._ring_phones(ringing)
+        if ringing.branch.lasting is not None and (ringing.legs or ringing in self._hunting):
+            name = f"lasting {id(ringing)}"
+            self._waiting[name] = ringing
+            ringing.timer = self._queue.start(ringing.branch.lasting, self, name)
+
+    def _ring_phones(self, ringing: Ringing) -> None:
         bindings = self._tools.location.bindings(ringing.branch.number)
         if not bindings:
             self._failures.append(Failure(480, 20, "Not registered"))
             return
         for binding in bindings:
             self._ring(ringing, binding, "RTP/AVP")
-        if ringing.branch.lasting is not None and ringing.legs:
-            name = f"lasting {id(ringing)}"
-            self._waiting[name] = ringing
-            ringing.timer = self._queue.start(ringing.branch.lasting, self, name)
+
+    def _hunt(self, ringing: Ringing, outgoing: Outgoing) -> None:
+        def ring(place: Place) -> None:
+            leg = self._user.make_leg_beyond(self, outgoing, place)
+            if self._opened(leg):
+                self._invite(ringing, leg, place.profile)
+            else:
+                over(Failure(503, 34, "No media port free"))
+
+        def over(failure: Failure) -> None:
+            self._failures.append(failure)
+            self._stop_hunting(ringing)
+            self._perhaps_give_up()
+
+        ringing.hunt = Hunt(self._tools, outgoing, ring, over, self._user.attempt_noted)
+        self._hunting.add(ringing)
+        ringing.hunt.begin()
 
     def _ring(self, ringing: Ringing, binding: Binding, profile: str) -> None:
-        if self._offer is None:
-            raise ValueError("start() comes first")
-        leg = self._make_leg(self, binding)
+        leg = self._user.make_leg(self, binding)
+        if self._opened(leg):
+            self._bindings[leg] = binding
+            self._invite(ringing, leg, profile)
+        else:
+            self._failures.append(Failure(503, 34, "No media port free"))
+
+    def _opened(self, leg: OutboundLeg) -> bool:
         try:
             leg.open(self._tools.engine, srtp_in_clear=self._tools.settings.srtp_in_clear)
         except PortsExhausted:
             leg.over(503, "No media port free")
-            self._failures.append(Failure(503, 34, "No media port free"))
-            return
+            return False
+        return True
+
+    def _invite(self, ringing: Ringing, leg: OutboundLeg, profile: str) -> None:
+        if self._offer is None:
+            raise ValueError("start() comes first")
         self._legs[leg] = ringing
         ringing.legs.add(leg)
-        self._bindings[leg] = binding
         caller, formats, max_forwards = self._offer
         try:
             leg.invite(self._tools.core, caller, formats, max_forwards, profile)
@@ -408,7 +418,7 @@ class Attempt:
 
     def _perhaps_give_up(self) -> None:
         begun = not any(name.startswith("begin") for name in self._waiting)
-        if not self._legs and not self._asked and not self._starting and begun:
+        if not self._legs and not self._asked and not self._hunting and not self._starting and begun:
             self._give_up()
 
     def _give_up(self) -> None:
@@ -424,6 +434,13 @@ class Attempt:
                 self._queue.stop(timer)
         self._timer = None
         self._waiting.clear()
+        for ringing in list(self._hunting):
+            self._stop_hunting(ringing)
+
+    def _stop_hunting(self, ringing: Ringing) -> None:
+        self._hunting.discard(ringing)
+        if ringing.hunt is not None:
+            ringing.hunt.stop()
 
 
 def _moved_to(response: Response) -> str:
@@ -431,22 +448,3 @@ def _moved_to(response: Response) -> str:
         return dialled_number(response.contacts[0].uri)
     except ProtocolError:
         return ""
-
-
-def best(failures: Sequence[Failure]) -> Failure:
-    """
-    The answer that the caller gets when all phones have refused (RFC 3261 16.7, step 6, for people).
-    """
-    if failures and failures[0].moved_to:
-        return failures[0]
-    for status in PREFERENCE:
-        for failure in failures:
-            if failure.status == status:
-                return failure
-    if not failures:
-        return Failure(480, 20, "Not registered")
-    first = failures[0]
-    # 401, 407 and 3xx of a phone are no answer for the caller.
-    if first.status in (401, 407) or first.status < 400:
-        return Failure(480, 31, f"Phone answered {first.status}")
-    return first

@@ -21,14 +21,14 @@ def shown(call: Call) -> dict[str, Any]:
         if leg.audio is not None:
             quality = leg.audio.closed or leg.audio.session.quality()
             legs.append({
-                "party": leg.party, "state": leg.state.value, "codec": leg.audio.codec,
+                "party": leg.party, "trunk": leg.trunk, "state": leg.state.value, "codec": leg.audio.codec,
                 "address": leg.flow.name, "on_hold": leg.audio.held_by_peer, "quality": quality.as_dict(),
             })
     ratings = [leg["quality"]["mos"] for leg in legs if leg["quality"]["mos"] is not None]  # type: ignore[index]
     bridge = call.joint.bridge if call.joint is not None else None
     return {
         "id": call.id,
-        "caller": call.caller.number,
+        "caller": call.party,
         "caller_name": call.caller.name,
         "callee": call.number,
         "state": call.state,

@@ -11,7 +11,9 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.calls import transfer
+from pbx.calls.beyond import Beyond, Outside
 from pbx.calls.call import RETRY_AFTER, Call
+from pbx.calls.caller import asks_for_privacy, stranger
 from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg, LegState
 from pbx.calls.loops import LoopWatch
@@ -20,6 +22,7 @@ from pbx.calls.replaces import leg_replaced, take_place
 from pbx.calls.router import Router
 from pbx.calls.shown import shown
 from pbx.calls.tools import CallSettings, CallTools
+from pbx.calls.trunk_leg import line_changed
 from pbx.dialog.incoming import IncomingInvite
 from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
 from pbx.directory.dialplan import Decision, Destination, RouteRequest
@@ -34,6 +37,7 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IDelayedCall
 
+    from pbx.calls.beyond import Line
     from pbx.calls.events import CallEvent
     from pbx.calls.tools import Features
     from pbx.dialog.session import Session
@@ -55,9 +59,6 @@ LOOK = 5.0
 
 TOLD_AGAIN = 60.0
 """Seconds between two lines of the log about the same trouble."""
-
-PRIVATE = frozenset({"id", "user", "full"})
-"""What of a Privacy header field keeps the caller's number from being shown (RFC 3323 4.2, RFC 3325 9.3)."""
 
 
 class ISubscriptions(Interface):
@@ -97,6 +98,7 @@ class Switchboard:
         wall: Callable[[], float],
         settings: CallSettings,
         features: Features,
+        outside: Outside | None = None,
     ) -> None:
         self.calls: dict[str, Call] = {}
         self.began = 0
@@ -113,11 +115,14 @@ class Switchboard:
         self._told: dict[str, float] = {}
         self._watch: IDelayedCall | None = None
         self._stopped = False
-        router = Router(directory, location, settings.no_answer_timeout, features)
+        outside = outside or Outside()
+        self._lines = outside.lines
+        self._lines.on_change(line_changed)
+        router = Router(directory, location, settings.no_answer_timeout, features, outside)
         self.router = router
         self._tools = CallTools(
             core, engine, tasks, wall, self._emit, settings, router, location, self.calls, features.sounds,
-            features.music, features.places,
+            features.music, features.places, outside,
         )
         core.owner = self
 
@@ -240,6 +245,10 @@ class Switchboard:
             # Cisco SPA keeps its mapping open with these.
             self._core.respond(transaction, 200)
             return
+        line = self._lines.recognise(transaction.flow, request)
+        if line is not None and method != "REGISTER":
+            self._from_trunk(transaction, request, line)
+            return
         extension = self._authenticator.identify(transaction, request)
         if extension is None:
             return
@@ -259,13 +268,20 @@ class Switchboard:
         """
         Ask for credentials when a request within a call comes from elsewhere.
 
+        A trunk has many addresses, and is never asked.
+
         Raises:
-            ProtocolError: 403 when they are those of another extension than the leg's.
+            ProtocolError: 403 when they are those of another extension than the leg's, or another's than the trunk's.
         """
+        usage = self._core.usage((request.call_id, request.to_tag or "", request.from_tag or ""))
+        beyond = _beyond(usage)
+        if beyond is not None:
+            if self._lines.recognise(transaction.flow, request) is not beyond.line:
+                raise ProtocolError(403, "Forbidden")
+            return True
         extension = self._authenticator.identify(transaction, request)
         if extension is None:
             return False
-        usage = self._core.usage((request.call_id, request.to_tag or "", request.from_tag or ""))
         if usage is None or _party(usage) != extension.number:
             raise ProtocolError(403, "Forbidden")
         return True
@@ -289,14 +305,7 @@ class Switchboard:
 
     def _call(self, transaction: ServerTransaction, request: Request, extension: Extension) -> None:
         number = dialled_number(request.target)
-        if self._loops.begins(extension.number, number, self._core.clock.seconds()):
-            if self._is_news("loop"):
-                self.log.error(
-                    "{caller} called {number} more than 10 times within 2 s: refused as a loop; look for a phone or "
-                    "device that forwards {number} back to this exchange",
-                    caller=extension.number, number=number,
-                )
-            raise ProtocolError(482, "Loop Detected")
+        self._refuse_loop(extension.number, number)
         caller = self._identity(request, extension)
         invite = IncomingInvite(self._core, transaction, request, number or extension.number)
         replaces = None
@@ -304,20 +313,76 @@ class Switchboard:
             # RFC 3891 3: only one.
             replaces = Replaces.parse(",".join(request.headers.get_all("Replaces")))
             decision = Decision(Destination("replace"), ("it takes the place of a phone in another call",))
+            wanted = RouteRequest(extension.number, number)
         else:
-            decision = self._tools.router.route(RouteRequest(extension.number, number, anonymous=caller.anonymous))
+            wanted = RouteRequest(
+                extension.number, number, anonymous=caller.anonymous, address=transaction.flow.remote[0]
+            )
+            decision = self._tools.router.route(wanted)
+        call = self._begun(transaction, invite, caller, wanted, decision)
+        if call is None:
+            return
+        if replaces is None:
+            call.begin(decision, wanted)
+        else:
+            self._replace(call, replaces)
+
+    def _from_trunk(self, transaction: ServerTransaction, request: Request, line: Line) -> None:
+        """
+        Serve what has come over a trunk: a call, or nothing.
+        """
+        if request.method == "REFER" or "Replaces" in request.headers:
+            # Nobody beyond the house sends calls elsewhere at the expense of somebody in it, or takes one over.
+            raise ProtocolError(403, "Forbidden")
+        if request.method != "INVITE":
+            raise ProtocolError(405, "Method Not Allowed")
+        trunk, router = line.trunk, self._tools.router
+        who = stranger(request, trunk, router.situation)
+        number = who.called[0] if who.called else ""
+        self._refuse_loop(who.party, number)
+        invite = IncomingInvite(
+            self._core, transaction, request, number or trunk.name, timed=trunk.session_timers
+        )
+        full = line.full
+        wanted = RouteRequest(
+            who.party, number, anonymous=who.face.anonymous, trunk=trunk.name, called=who.called,
+            address=transaction.flow.remote[0],
+        )
+        decision = router.route(wanted)
+        face = evolve(who.face, name=f"{decision.prefix} {who.face.name}".strip())
+        call = self._begun(transaction, invite, face, wanted, decision, Beyond(line, face))
+        if call is None:
+            return
+        if full:
+            text = f"Trunk {trunk.name} has no channel free"
+            if self._is_news(text):
+                self.log.warn(
+                    "{call_id}: refused: {text}, {most} calls are live over it; raise its max_channels if the "
+                    "provider allows more", call_id=call.id, text=text, most=trunk.max_channels,
+                )
+            call.refuse(503, 34, text)
+            return
+        call.begin(decision, wanted)
+
+    def _begun(
+        self, transaction: ServerTransaction, invite: IncomingInvite, caller: CallerIdentity, wanted: RouteRequest,
+        decision: Decision, beyond: Beyond | None = None,
+    ) -> Call | None:
+        """
+        Begin a call; ``None`` when there is one too many.
+        """
         self.began += 1
         call_id = random_hex(16)
         self._emit(
             CallBegan(
-                call_id, self._wall(), self._core.clock.seconds(), extension.number, extension.name, number,
-                request.call_id, decision.reasons, caller.anonymous,
+                call_id, self._wall(), self._core.clock.seconds(), wanted.caller, caller.name, wanted.number,
+                invite.request.call_id, decision.reasons, caller.anonymous,
             )
         )
         call = self.calls[call_id] = Call(
-            self._tools, call_id, caller, number, transaction.flow, invite, self._over
+            self._tools, call_id, caller, wanted.number, transaction.flow, invite, self._over, wanted.caller, beyond
         )
-        self.log.info("{call_id}: {caller} calls {number}", call_id=call_id, caller=extension.number, number=number)
+        self.log.info("{call_id}: {caller} calls {number}", call_id=call_id, caller=wanted.caller, number=wanted.number)
         if len(self.calls) > self._settings.max_calls:
             if self._is_news("too many calls"):
                 self.log.error(
@@ -326,11 +391,18 @@ class Switchboard:
                     call_id=call_id, count=self._settings.max_calls,
                 )
             call.refuse(503, 42, "Too many calls")
-            return
-        if replaces is None:
-            call.begin(decision)
-        else:
-            self._replace(call, replaces)
+            return None
+        return call
+
+    def _refuse_loop(self, caller: str, number: str) -> None:
+        if self._loops.begins(caller, number, self._core.clock.seconds()):
+            if self._is_news("loop"):
+                self.log.error(
+                    "{caller} called {number} more than 10 times within 2 s: refused as a loop; look for a phone or "
+                    "device that forwards {number} back to this exchange",
+                    caller=caller, number=number,
+                )
+            raise ProtocolError(482, "Loop Detected")
 
     def _replace(self, call: Call, replaces: Replaces) -> None:
         found = leg_replaced([other for other in self.calls.values() if other is not call], replaces)
@@ -346,7 +418,8 @@ class Switchboard:
     def _talking(self, call_id: str, number: str) -> tuple[Call, Leg] | None:
         call = self.calls.get(call_id)
         for leg in call.legs if call is not None else ():
-            if call is not None and leg.party == number and leg.state is LegState.UP and call.across(leg) is not None:
+            talks = leg.party == number and leg.beyond is None and leg.state is LegState.UP
+            if call is not None and talks and call.across(leg) is not None:
                 return call, leg
         return None
 
@@ -355,9 +428,7 @@ class Switchboard:
         Name the caller: always the directory's; From is only asked whether the caller wants to stay unknown.
         """
         user = request.from_.uri.user or ""
-        privacy = request.headers.get("Privacy")
-        asked = privacy is not None and bool({part.strip().lower() for part in privacy.split(";")} & PRIVATE)
-        anonymous = asked or user.lower() == "anonymous"
+        anonymous = asks_for_privacy(request) or user.lower() == "anonymous"
         if not anonymous and dialled_number(request.from_.uri) != extension.number:
             self.log.info(
                 "From of extension {number} named another user; the call goes out as {number}", number=extension.number
@@ -397,4 +468,14 @@ def _party(usage: Session | Subscription) -> str | None:
     The extension whose phone is at the other end of a dialog; ``None`` where that is not known.
     """
     user = getattr(usage, "user", None)
-    return user.party if isinstance(user, Leg) else getattr(usage, "party", None) or None
+    if isinstance(user, Leg):
+        return user.party if user.beyond is None else None
+    return getattr(usage, "party", None) or None
+
+
+def _beyond(usage: Session | Subscription | None) -> Beyond | None:
+    """
+    What leads to the other end of a dialog that is beyond the house.
+    """
+    user = getattr(usage, "user", None)
+    return user.beyond if isinstance(user, Leg) else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import Factory, frozen
 
+from pbx.calls.beyond import Outside
 from pbx.directory.places import Places
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class CallTools:
         music: What whoever waits hears, ``None`` for none.
         places: What a caller can be sent to besides phones, by kind of destination: each an
             :class:`~pbx.calls.destination.IDestination`.
+        outside: What calls beyond the house need.
     """
 
     core: UserAgentCore
@@ -105,3 +107,4 @@ class CallTools:
     sounds: Sounds
     music: Music | None = None
     places: Mapping[str, Any] = Factory(dict)
+    outside: Outside = Factory(Outside)

@@ -18,8 +18,8 @@ from pbx.sip.dialled import dialled_number
 
 if TYPE_CHECKING:
     from pbx.calls.call import Call
+    from pbx.calls.failure import Failure
     from pbx.calls.leg import Leg
-    from pbx.calls.routing import Failure
     from pbx.calls.tools import CallTools
     from pbx.dialog.refer import Refer
     from pbx.directory.dialplan import Destination
@@ -145,6 +145,10 @@ def referred(tools: CallTools, call: Call, leg: Leg, refer: Refer) -> None:
         refer: The request.
     """
     across = call.across(leg)
+    if leg.beyond is not None:
+        # Nobody beyond the house sends calls elsewhere at the expense of somebody in it.
+        refer.refuse(403)
+        return
     if across is None or call.transfer is not None:
         # RFC 3515 2.4.2: nobody is there to be sent anywhere, or is on the way already.
         refer.refuse(403 if across is None else 491)

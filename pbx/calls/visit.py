@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pbx.calls.destination import Branch
+    from pbx.calls.failure import Failure
     from pbx.calls.journey import Journey
     from pbx.calls.outbound import CallerIdentity
-    from pbx.calls.routing import Failure
     from pbx.directory.dialplan import Destination, Diversion
     from pbx.media.terminal import Terminal
 

@@ -12,6 +12,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 import pbx
+from pbx.calls.beyond import Outside
 from pbx.calls.record import IRecords, Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.tools import CallSettings, Features
@@ -19,6 +20,7 @@ from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
+from pbx.directory.plan import NO_PLAN, Plan, PlanBook
 from pbx.media.music import Music
 from pbx.media.settings import MediaSettings
 from pbx.media.sounds import Sounds
@@ -33,6 +35,7 @@ from pbx.transaction.timers import Timers
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer
 from pbx.transport.settings import TransportSettings
+from tests.calls.fake_lines import FakeLines
 from tests.media.memory import memory_engine
 from tests.media.threads import VirtualThreads
 from tests.network import Network
@@ -98,6 +101,7 @@ class MemoryExchange:
         agent: UserAgentSettings | None = None,
         transport: TransportSettings | None = None,
         features: dict[str, Any] | None = None,
+        plan: Plan | None = None,
         address: str = ADDRESS,
         extensions: tuple[str, ...] = tuple(f"100{n}" for n in range(1, 10)),
     ) -> None:
@@ -133,9 +137,12 @@ class MemoryExchange:
         self.threads = VirtualThreads(network.clock)
         self.sounds = Sounds(self.threads, [SOUNDS])
         self.music = Music(self.sounds, self.engine.pacer, self.tasks)
+        self.book = PlanBook(plan or NO_PLAN)
+        self.lines = FakeLines(self.book.plan, self.transport)
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
             self.wall, calls or CallSettings(), Features(self.sounds, self.music, **(features or {})),
+            Outside(self.book, self.lines),
         )
         self.recorder = Recorder(self.kept)
         self.switchboard.on_event(self.recorder.event)
