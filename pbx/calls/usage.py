@@ -6,7 +6,6 @@ kept a call from being made.
 from __future__ import annotations
 
 import datetime as dt
-import math
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -16,6 +15,7 @@ from twisted.logger import Logger
 
 from pbx.calls.events import CallEnded, CallsMerged, LegAnswered, LegBegan, LegEnded
 from pbx.directory.permissions import Usage
+from pbx.directory.rates import cost, rate_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -168,11 +168,7 @@ class UsageCounters:
         """
         The price of calls to a number: that of the longest prefix.
         """
-        rates = self._book.plan.rates.get(trunk)
-        digits = number.partition("@")[0].removeprefix("+")
-        if not rates:
-            return None
-        return next((rates[digits[:n]] for n in range(len(digits), 0, -1) if digits[:n] in rates), None)
+        return rate_of(self._book.plan.rates.get(trunk, {}), number.partition("@")[0])
 
     def _turn(self) -> None:
         """
@@ -216,17 +212,6 @@ def share(rate: Rate | None, lasted: float, today: float) -> tuple[float, Decima
     if rate is None:
         return seconds, Decimal(0)
     return seconds, cost(rate, lasted) - (cost(rate, before) if before > 0 else 0)
-
-
-def cost(rate: Rate, seconds: float) -> Decimal:
-    """
-    What a call costs that was answered and has lasted so long.
-    """
-    billed = rate.first
-    if seconds > billed:
-        step = max(1, rate.increment)
-        billed += math.ceil((seconds - billed) / step) * step
-    return rate.connection_fee + rate.rate * billed / 60
 
 
 class TollWatch:
