@@ -8,4 +8,7 @@ In reading order: ``events`` (what happens to a call, as values), ``leg`` with `
 ``pickup`` and ``replaces``, ``call`` (the whole) with ``busy_tone`` and ``watch``, ``loops``, ``router`` (asks the
 dialplan), ``switchboard`` (all calls, and who may make one) with ``shown``, ``record`` (the CDR, from events alone),
 ``trace`` (the last messages of each phone).
+
+Trunks: ``trunk_targets`` (where a provider is), ``register`` (its requests) and ``registration`` (its life), ``health``
+(OPTIONS), ``trunk_line`` (one provider), ``recognition`` (whose request it is), ``trunks`` (all of them).
 """

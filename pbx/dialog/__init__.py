@@ -6,5 +6,5 @@ ACK), ``reliable`` (RFC 3262), ``user``, ``offer``, ``reopening``,
 ``credentials`` (401 and 407 answered), ``exchange``, ``refresh``, ``update``,
 ``subscription`` (RFC 6665), ``refer`` (RFC 3515), ``subscriber`` and ``notifier`` (SUBSCRIBE outside a dialog),
 ``requests`` (the peer's), ``session`` (the INVITE usage), ``incoming`` and ``outgoing`` (an INVITE received, an INVITE
-sent), ``useragent`` (the core that finds each dialog).
+sent), ``useragent`` (the core that finds each dialog), ``inquiry`` (a request outside a dialog, awaited).
 """
