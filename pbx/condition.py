@@ -56,6 +56,7 @@ class Condition:
             "started": stamp(exchange.started_at),
             "uptime": round(exchange.reactor.seconds() - exchange.began),
             "sockets": [f"{kind} {host}:{port}" for kind, host, port in exchange.transport.sockets],
+            "external_ip": exchange.transport.external,
             "calls": {
                 "live": len(switchboard.calls) if switchboard is not None else 0,
                 "begun": switchboard.began if switchboard is not None else 0,

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pbx.registrar.authenticator import Authenticator
     from pbx.registrar.registrar import Registrar
     from pbx.transport.guard import Guard
-    from pbx.transport.layer import TransportLayer
+    from pbx.transport.stun import External
 
 UNUSABLE = (CertificateError, ForeignCertificateError, OSError, ValueError)
 """What getting ready may fail with that its words explain to the operator."""
@@ -210,7 +210,7 @@ def ensure_certificate(settings: Settings) -> None:
 
 
 def ground(
-    log_file: LogFile, certificate: ServerCertificate, guard: Guard, transport: TransportLayer, engine: InProcessEngine
+    log_file: LogFile, certificate: ServerCertificate, guard: Guard, external: External, engine: InProcessEngine
 ) -> list[Part]:
     """
     What is there before the database.
@@ -219,7 +219,7 @@ def ground(
         log_file: The log.
         certificate: What is shown to whoever connects.
         guard: Who is let in.
-        transport: The sockets.
+        external: Our address outside.
         engine: The media.
     """
     def show(settings: Settings) -> Callable[[], object]:
@@ -231,8 +231,8 @@ def ground(
         return lambda: guard.reconfigure(wanted)
 
     def name(settings: Settings) -> Callable[[], object]:
-        server = settings.server
-        return lambda: transport.rename(server.external_ip, server.local_networks)
+        wanted = below.external_settings(settings)
+        return lambda: external.reconfigure(wanted)
 
     def carry(settings: Settings) -> Callable[[], object]:
         wanted = below.media_settings(settings)

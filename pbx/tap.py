@@ -38,8 +38,10 @@ from pbx.ops.below import (
     authenticator_settings,
     call_settings,
     capacity,
+    external_settings,
     guard_settings,
     media_settings,
+    name_servers,
     registrar_settings,
     transport_settings,
 )
@@ -68,6 +70,8 @@ from pbx.transaction.timers import Timers
 from pbx.transport.doorstep import Doorstep
 from pbx.transport.guard import Guard
 from pbx.transport.layer import ListenError, TransportLayer
+from pbx.transport.lookup import Lookup, system_resolver
+from pbx.transport.stun import External
 from pbx.transport.tls import CertificateError, ServerCertificate
 from pbx.web.destinations import Numbers
 from pbx.web.presence import LivePresence
@@ -169,6 +173,8 @@ class Exchange(Service):
         self.transport = TransportLayer(
             reactor, transport_settings(settings, room.connections), self.guard, self.trace, self.certificate
         )
+        self.lookup = Lookup(system_resolver(reactor, servers=name_servers(settings)), reactor)
+        self.external = External(reactor, self.transport, self.lookup, external_settings(settings))
         timers = Timers()
         self.transactions = TransactionLayer(reactor, timers, self.transport, Limits())
         self.doorstep = self.transport.receiver = Doorstep()
@@ -179,7 +185,7 @@ class Exchange(Service):
         )
         self._waits_for = "The exchange is starting."
         self.engine = InProcessEngine(reactor, media_settings(settings), RtpPoller(reactor))
-        reloading.add(*ground(log_file, self.certificate, self.guard, self.transport, self.engine))
+        reloading.add(*ground(log_file, self.certificate, self.guard, self.external, self.engine))
         self.embedded: EmbeddedPostgres | None = None
         self.database: Database | None = None
         self.switchboard: Switchboard | None = None
@@ -211,7 +217,8 @@ class Exchange(Service):
             self.web.startService()
         except REFUSED as error:
             raise SystemExit(str(error)) from error
-        self._stopping += [self.transport.stop, self.transactions.stop, self.web.stopService]
+        self._stopping += [self.transport.stop, self.external.stop, self.transactions.stop, self.web.stopService]
+        self.external.start()
         signal.signal(signal.SIGHUP, lambda *_: self.reactor.callFromThread(self._hung_up))
         self._starting = Deferred.fromCoroutine(self._start())
         self._starting.addErrback(self._start_failed)

@@ -22,6 +22,7 @@ FLOORS = {
     "tasks": 0,
     "sip": 1,
     "sdp": 1,
+    "stun": 1,
     "rtp": 1,
     "audio": 1,
     "transport": 2,

@@ -12,11 +12,12 @@ from attrs import frozen
 
 from pbx.calls.tools import CallSettings
 from pbx.media.settings import MediaSettings
-from pbx.ops.section import name_server
+from pbx.ops.section import name_server, stun_server
 from pbx.registrar.authenticator import AuthenticatorSettings
 from pbx.registrar.registrar import RegistrarSettings
 from pbx.transport.guard import GuardSettings
 from pbx.transport.settings import TransportSettings
+from pbx.transport.stun import ExternalSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -87,9 +88,28 @@ def certificate_addresses(settings: Settings, local: Sequence[str]) -> list[str]
             found.update(dict.fromkeys(each for each in local if ip_address(each).version == listened.version))
         else:
             found[host] = None
-    if settings.server.external_ip is not None:
-        found[settings.server.external_ip] = None
+    fixed = external_settings(settings).fixed
+    if fixed is not None:
+        found[fixed] = None
     return list(found)
+
+
+def external_settings(settings: Settings) -> ExternalSettings:
+    """
+    Where our address outside is known from.
+    """
+    server = settings.server
+    named = (server.external_ip,) if isinstance(server.external_ip, str) else server.external_ip or ()
+    is_asked = any(each.startswith("stun:") for each in named)
+    # From the address that phones reach, where there is but one: another may go out by another way.
+    hosts = [host for host in settings.sip_hosts if ip_address(host).version == 4]
+    return ExternalSettings(
+        fixed=None if is_asked or not named else named[0],
+        servers=tuple(stun_server(each) for each in named) if is_asked else (),
+        interval=server.stun_interval,
+        local_networks=tuple(server.local_networks),
+        source=hosts[0] if len(hosts) == 1 and not ip_address(hosts[0]).is_unspecified else "",
+    )
 
 
 def transport_settings(settings: Settings, connections: int) -> TransportSettings:
@@ -105,7 +125,7 @@ def transport_settings(settings: Settings, connections: int) -> TransportSetting
         sip_hosts=settings.sip_hosts,
         sip_port=server.sip_port,
         tls_port=server.sip_tls_port,
-        external_ip=server.external_ip,
+        external_ip=external_settings(settings).fixed,
         local_networks=tuple(server.local_networks),
         max_connections=connections,
         max_connections_per_address=max(1, min(MOST_FROM_ONE, connections // 2)),

@@ -42,6 +42,35 @@ def name_server(value: str) -> tuple[str, int]:
     return host, port
 
 
+def stun_server(value: str) -> tuple[str, int]:
+    """
+    Host and port of a STUN server as it is written: ``stun:stun.example.com`` or ``stun:192.0.2.1:3479``.
+
+    Raises:
+        ValueError: It is none.
+    """
+    found = re.fullmatch(r"stun:([A-Za-z0-9][A-Za-z0-9.-]{0,252})(?::([0-9]{1,5}))?", value)
+    if found is None:
+        raise ValueError("it is no STUN server")
+    port = int(found[2] or 3478)
+    if not 1 <= port <= 65535:
+        raise ValueError("there is no such port")
+    return found[1], port
+
+
+def _external(value: str | tuple[str, ...] | None) -> None:
+    if value is None:
+        return
+    if isinstance(value, str) and not value.startswith("stun:"):
+        ipaddress.ip_address(value)
+        return
+    servers = (value,) if isinstance(value, str) else value
+    if not 1 <= len(servers) <= 8:
+        raise ValueError("the list is empty or too long")
+    for each in servers:
+        stun_server(each)
+
+
 def _name_servers(values: tuple[str, ...] | None) -> None:
     if values is not None and not values:
         raise ValueError("the list is empty")
@@ -82,7 +111,13 @@ def _host_and_port(value: str | None) -> None:
 Port = Annotated[int, Meta(ge=1, le=65535, description="a port, 1 to 65535")]
 Seconds = Annotated[int, Meta(ge=1, le=86400, description="whole seconds, 1 to 86400")]
 Address = Annotated[str, Meta(description="an IPv4 or IPv6 address", extra={"check": _address})]
-OptionalAddress = Annotated[str | None, Meta(description="an IPv4 or IPv6 address, or null", extra={"check": _address})]
+External = Annotated[
+    str | tuple[str, ...] | None,
+    Meta(
+        description="an IPv4 or IPv6 address, stun:HOST or stun:HOST:PORT, a list of up to 8 of the latter, or null",
+        extra={"check": _external},
+    ),
+]
 Hosts = Annotated[
     str | tuple[str, ...],
     Meta(description="an IPv4 or IPv6 address, or a list of such", extra={"check": _hosts}),

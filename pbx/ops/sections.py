@@ -15,12 +15,12 @@ from pbx.ops.section import (
     Code,
     Days,
     Dialled,
+    External,
     HostName,
     Hosts,
     MailAddress,
     NameServers,
     Networks,
-    OptionalAddress,
     Path,
     Port,
     Seconds,
@@ -50,7 +50,8 @@ class Server(Section, frozen=True):
     sip_host: Hosts = "0.0.0.0"  # noqa: S104 - phones are elsewhere; the guard and digests protect it
     sip_port: Port = 5060
     sip_tls_port: Port | None = 5061
-    external_ip: OptionalAddress = None
+    external_ip: External = None
+    stun_interval: Annotated[int, Meta(ge=30, le=86400, description="whole seconds, 30 to 86400")] = 300
     local_networks: Networks = (
         "10.0.0.0/8",
         "172.16.0.0/12",

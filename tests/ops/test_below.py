@@ -15,6 +15,7 @@ from pbx.ops.below import (
     Capacity,
     capacity,
     certificate_addresses,
+    external_settings,
     guard_settings,
     media_settings,
     name_servers,
@@ -64,6 +65,30 @@ class BelowTests(SynchronousTestCase):
             with self.assertRaises(SettingsError, msg=wrong) as caught:
                 self.settings(f"server: {{dns: {wrong}}}")
             self.assertIn("allowed is a list of addresses", str(caught.exception))
+
+    def test_external(self) -> None:
+        """
+        Our address outside is fixed, or asked of servers: from the address that phones reach, where there is one.
+        """
+        def external(text: str) -> tuple[object, ...]:
+            found = external_settings(self.settings(f"server: {{{text}}}"))
+            return found.fixed, found.servers, found.source
+
+        self.assertEqual(external(""), (None, (), ""))
+        self.assertEqual(external("external_ip: 203.0.113.1"), ("203.0.113.1", (), ""))
+        self.assertEqual(external("external_ip: stun:a.example, sip_host: 192.0.2.1"),
+                         (None, (("a.example", 3478),), "192.0.2.1"))
+        named = 'external_ip: ["stun:a.example", "stun:192.0.2.9:3479"]'
+        several = external(f'{named}, sip_host: ["192.0.2.1", "192.0.2.2"]')
+        self.assertEqual(several, (None, (("a.example", 3478), ("192.0.2.9", 3479)), ""))
+        settings = transport_settings(self.settings("server: {external_ip: stun:a.example}"), 1)
+        self.assertIsNone(settings.external_ip)
+        self.assertEqual(external_settings(self.settings("server: {stun_interval: 60}")).interval, 60)
+        for wrong in ("pbx.example", "stun:", "stun:a:0", "stun:a:70000", "[203.0.113.1]", "[]", "stun:a/b",
+                      str([f"stun:s{n}" for n in range(9)])):
+            with self.assertRaises(SettingsError, msg=wrong) as caught:
+                external(f"external_ip: {wrong}" if wrong[0] == "[" else f"external_ip: '{wrong}'")
+            self.assertIn("stun:HOST", str(caught.exception))
 
     def test_certificate(self) -> None:
         """
