@@ -1,5 +1,6 @@
 """
-What leads beyond the house put together: the plan, from the configuration and the database, and its night switches.
+What leads beyond the house put together: the plan, from the configuration and the database, the lines to its trunks,
+and its night switches.
 """
 
 from __future__ import annotations
@@ -7,25 +8,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pbx.calls.beyond import Outside
+from pbx.calls.trunks import TrunkLines
 from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
 from pbx.directory.switches import Switches
 from pbx.features.night_switch import NightLamps, NightSwitch
 from pbx.ops.alerts import RECENT, Alerts
+from pbx.ops.below import name_servers
 from pbx.store.alerts import StoredAlerts
 from pbx.store.plan import StoredPlan
 from pbx.store.rates import StoredRates
 from pbx.store.secrets import SecretKey
 from pbx.store.switches import StoredSwitches
+from pbx.transport.lookup import Lookup, system_resolver
+from pbx.transport.resolver import Resolver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
     from pbx.ops.settings import Settings
     from pbx.store.cdr import Cdr
     from pbx.store.database import Database
     from pbx.tasks import Tasks
+    from pbx.transport.layer import TransportLayer
 
 
 class Lines:
@@ -33,6 +40,8 @@ class Lines:
     Everything about calls beyond the house.
 
     Args:
+        core: Sends and receives.
+        transport: Our sockets.
         reactor: Time, threads and connections.
         settings: What the operator decided.
         directory: The extensions.
@@ -44,6 +53,7 @@ class Lines:
     Attributes:
         book: The plan as it is now.
         stored: What the database has of it.
+        trunks: The lines to its trunks.
         rates: What calls over its trunks cost, in the database.
         switches: Where the night switches stand that were moved by hand.
         moved: The same in the database: who moves one does it here.
@@ -56,6 +66,8 @@ class Lines:
 
     def __init__(
         self,
+        core: UserAgentCore,
+        transport: TransportLayer,
         reactor: Any,
         settings: Settings,
         directory: Directory,
@@ -76,6 +88,13 @@ class Lines:
             reactor, wall, self._stored_alerts, mail=settings.alerts.mail,
             can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name,
         )
+        resolver = Resolver(
+            Lookup(system_resolver(reactor, servers=name_servers(settings)), reactor),
+            ipv6=lambda: any(":" in host for _, host, _ in transport.sockets),
+        )
+        self.trunks = TrunkLines(core, resolver, wall, self.alerts, self.book.plan)
+        self.book.on_change(self.trunks.plan_changed)
+        transport.on_external_change(self.trunks.address_changed)
         self.usage = UsageCounters(reactor, wall, self.book)
         self.toll = TollWatch(reactor, self.alerts, self.usage)
         self.lamps = NightLamps(self.book, self.switches, settings.star_codes)
@@ -89,7 +108,8 @@ class Lines:
         What the calls need of it.
         """
         return Outside(
-            self.book, usage=self.usage, switches=self.switches, alerts=self.alerts, limited=self.toll.refused
+            self.book, self.trunks, usage=self.usage, switches=self.switches, alerts=self.alerts,
+            limited=self.toll.refused,
         )
 
     def reconfigure(self, settings: Settings) -> None:
@@ -121,6 +141,18 @@ class Lines:
         used = await self._cdr.outside_since(self.usage.day_began)
         self.alerts.restore(alerts)
         self.usage.restore(used)
+
+    def open(self) -> None:
+        """
+        Register with the trunks, and ask for their health: calls can be served.
+        """
+        self.trunks.start()
+
+    async def close(self) -> None:
+        """
+        Take leave of the trunks.
+        """
+        await self.trunks.stop()
 
     async def stop(self) -> None:
         """

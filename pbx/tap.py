@@ -239,9 +239,12 @@ class Exchange(Service):
         bindings = Bindings(self.reactor, database, self.wall)
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
-        self.lines = Lines(self.reactor, settings, self.directory, database, self.tasks, self.wall, cdr)
-        await self.lines.start()
-        await self._read(self.lines.load)
+        lines = self.lines = Lines(
+            self.core, self.transport, self.reactor, settings, self.directory, database, self.tasks, self.wall, cdr
+        )
+        self.guard.is_trunk = lines.trunks.is_trunk
+        await lines.start()
+        await self._read(lines.load)
         mailroom = self.mailroom = Mailroom(
             self.reactor, settings, self.directory, database, self.tasks, self.wall, self._find
         )
@@ -305,6 +308,8 @@ class Exchange(Service):
         lamps.watch(self.switchboard, subscribed, self.transport)
         self.transport.receiver = self.transactions
         self.doorstep.hand_over(self.transactions)
+        if self.lines is not None:
+            self.lines.open()
 
     def _find(self, number: str) -> Destination | None:
         return None if self.furniture is None else self.furniture.find(number)
@@ -434,6 +439,8 @@ class Exchange(Service):
             until = self.reactor.seconds() + FAREWELL
             while self.core.dialogs and self.reactor.seconds() < until:
                 await deferLater(self.reactor, 0.02)
+            if self.lines is not None:
+                await self.lines.close()
         parts: list[Any] = [self.location, self._keepalive, self.lag, self.engine]
         stores: list[Any] = [
             self._bindings, self.lamps, self.mailroom, self.furniture, self.lines, self.extensions, self.cdr,
