@@ -168,7 +168,8 @@ class MistakeTests(SettingsCase):
                 "line 2, server.sip_prot: unknown key; did you mean sip_port?",
                 "line 3, server.sip_port: found '5060'; allowed is a port, 1 to 65535",
                 "line 4, server.external_ip: found 'example.org'; 'example.org' does not appear to be an IPv4 or "
-                "IPv6 address; allowed is an IPv4 or IPv6 address, or null",
+                "IPv6 address; allowed is an IPv4 or IPv6 address, stun:HOST or stun:HOST:PORT, a list of up to 8 of "
+                "the latter, or null",
                 "line 6, api.port: found 99999; allowed is a port, 1 to 65535",
                 "line 7, voicemail: found 30; allowed is a section with keys",
                 "line 9, sip_trunks[0].host: missing; needed is a host name or an address",
