@@ -17,7 +17,7 @@ from pbx.calls.caller import asks_for_privacy, stranger
 from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg, LegState
 from pbx.calls.loops import LoopWatch
-from pbx.calls.outbound import CallerIdentity
+from pbx.calls.outbound import CallerIdentity, user_of
 from pbx.calls.replaces import leg_replaced, take_place
 from pbx.calls.router import Router
 from pbx.calls.shown import shown
@@ -341,7 +341,7 @@ class Switchboard:
         number = who.called[0] if who.called else ""
         self._refuse_loop(who.party, number)
         invite = IncomingInvite(
-            self._core, transaction, request, number or trunk.name, timed=trunk.session_timers
+            self._core, transaction, request, user_of(number) or "pbx", timed=trunk.session_timers
         )
         full = line.full
         wanted = RouteRequest(

@@ -17,6 +17,7 @@ from pbx.dialog.user import Ending
 from pbx.dialog.useragent import ALLOW
 from pbx.sip.grammar import quote
 from pbx.sip.message import Headers, ProtocolError, Request
+from pbx.sip.multipart import Part, mixed
 from pbx.sip.reasons import reason_header
 from pbx.transport.flow import FlowClosed
 from pbx.transport.resolver import Target
@@ -54,6 +55,7 @@ class TrunkLeg(OutboundLeg):
     Attributes:
         place: Where the INVITE goes.
         longest: Seconds after which it is ended once it is up, ``None`` for never.
+        extra_parts: What the body of the INVITE has beside the session description, such as a location (RFC 6442).
     """
 
     beyond: Beyond
@@ -73,6 +75,7 @@ class TrunkLeg(OutboundLeg):
         super().__init__(owner, emit, wall, call, number, party, place.flow, place.uri, caller, beyond)
         self.place = place
         self.longest: int | None = None
+        self.extra_parts: tuple[Part, ...] = ()
         self._core: UserAgentCore | None = None
         self._connecting: Deferred[Flow] | None = None
         self._timer: Entry | None = None
@@ -214,7 +217,11 @@ class TrunkLeg(OutboundLeg):
             add("Privacy", "id")
         for field, value in self.further:
             add(field, value)
-        add(*SDP)
+        if self.extra_parts:
+            kind, offer = mixed((Part(SDP[1], offer), *self.extra_parts))
+            add(SDP[0], kind)
+        else:
+            add(*SDP)
         return Request("INVITE", self.uri, headers, offer)
 
 
