@@ -86,7 +86,9 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
     Returns:
         JSON values.
     """
-    record: dict[str, Any] = {"answered": None, "billable": 0.0, "media_path": None, "codec": None}
+    record: dict[str, Any] = {
+        "answered": None, "billable": 0.0, "media_path": None, "codec": None, "direction": "internal", "trunk": None,
+    }
     legs: dict[int, dict[str, Any]] = {}
     started, answered = 0.0, None
     for event in events:
@@ -104,11 +106,14 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
             }
             if event.trunk:
                 legs[event.leg].update(trunk=event.trunk, payer=event.payer, emergency=event.emergency)
+                _note_trunk(record, event)
         elif type(event) is LegRang:
             legs[event.leg]["rang"] = stamp(event.at)
         elif type(event) is LegAnswered:
             leg = legs[event.leg]
             leg["answered"], leg["codec"] = stamp(event.at), event.codec
+            if record["direction"] == "outbound":
+                record["trunk"] = leg.get("trunk") or record["trunk"]
         elif type(event) is MediaChanged:
             record.update(media_path=event.media_path, codec=event.callee_codec)
             legs[event.caller_leg]["codec"] = event.caller_codec
@@ -133,6 +138,17 @@ def record_of(events: Iterable[CallEvent]) -> dict[str, Any]:
                 record["billable"] = round(event.clock - answered, 3)
     record["legs"] = [legs[number] for number in sorted(legs)]
     return record
+
+
+def _note_trunk(record: dict[str, Any], began: LegBegan) -> None:
+    """
+    Note by which trunk a call came in or, unless it came in, by which it went out: the last one that was tried, or the
+    one that was answered.
+    """
+    if began.leg == 1:
+        record.update(direction="inbound", trunk=began.trunk)
+    elif record["direction"] != "inbound":
+        record.update(direction="outbound", trunk=began.trunk)
 
 
 def moved(events: Iterable[CallEvent], merged: CallsMerged) -> list[CallEvent]:

@@ -50,6 +50,7 @@ CDR = [
     ("STARTED", "started"),
     ("CALLER", "caller"),
     ("CALLEE", "callee"),
+    ("TRUNK", "trunk"),
     ("RESULT", "disposition"),
     ("SECONDS", "billable"),
     ("REASON", "reason"),
@@ -166,7 +167,7 @@ async def cdr(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     """
     The last calls.
     """
-    names = ("limit", "before", "caller", "callee", "disposition")
+    names = ("limit", "before", "caller", "callee", "disposition", "direction", "trunk")
     query = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     answer = await api.ask("GET", f"/api/cdr?{urlencode(query)}")
     return answer, table(answer["records"], CDR, "There are no such calls.")
@@ -206,3 +207,5 @@ def offer(commands: Any) -> None:
     records.add_argument("--caller", metavar="NUMBER")
     records.add_argument("--callee", metavar="NUMBER")
     records.add_argument("--disposition", choices=["answered", "busy", "no answer", "cancelled", "failed"])
+    records.add_argument("--direction", choices=["internal", "inbound", "outbound"])
+    records.add_argument("--trunk", metavar="NAME", help="only those over this trunk")

@@ -27,7 +27,7 @@ LIST_LIMIT = 1000
 
 COLUMNS = (
     "id, call_id, caller, caller_name, callee, started, answered, ended, duration, billable, disposition, reason,"
-    " status, q850, hangup_by, media_path, codec, mos, route, legs"
+    " status, q850, hangup_by, media_path, codec, mos, direction, trunk, route, legs"
 )
 
 # The record's own "mos" is never asked for: it is that of its worst leg, worked out by the server.
@@ -36,11 +36,11 @@ INSERT = f"""
     SELECT id, call_id, caller, caller_name, callee, started, answered, ended, duration, billable, disposition, reason,
         status, q850, hangup_by, media_path, codec,
         (SELECT min((leg -> 'quality' ->> 'mos')::float8) FROM jsonb_array_elements(legs) AS leg),
-        coalesce(route, '[]'), coalesce(legs, '[]')
+        coalesce(direction, 'internal'), trunk, coalesce(route, '[]'), coalesce(legs, '[]')
     FROM jsonb_to_recordset(%s::jsonb) AS record (
         id text, call_id text, caller text, caller_name text, callee text, started timestamptz, answered timestamptz,
         ended timestamptz, duration float8, billable float8, disposition text, reason text, status integer,
-        q850 integer, hangup_by text, media_path text, codec text, route jsonb,
+        q850 integer, hangup_by text, media_path text, codec text, direction text, trunk text, route jsonb,
         legs jsonb)
     ON CONFLICT (id) DO NOTHING
 """  # noqa: S608 - constant
@@ -98,8 +98,9 @@ class Cdr:
         Args:
             record: Makes it when it is written. JSON values: ``id``, ``call_id``, ``caller``, ``caller_name``,
                 ``callee``, ``started``, ``answered``, ``ended`` (ISO 8601), ``duration``, ``billable`` (seconds),
-                ``disposition``, ``reason``, ``status``, ``q850``, ``hangup_by``, ``media_path``, ``codec``, ``route``
-                (why the call went where it went), and ``legs``, a list of objects.
+                ``disposition``, ``reason``, ``status``, ``q850``, ``hangup_by``, ``media_path``, ``codec``,
+                ``direction`` (``internal``, ``inbound``, ``outbound``), ``trunk``, ``route`` (why the call went where
+                it went), and ``legs``, a list of objects.
         """
         self.outbox.add(lambda: document(record()))
 
@@ -111,6 +112,8 @@ class Cdr:
         caller: str | None = None,
         callee: str | None = None,
         disposition: str | None = None,
+        direction: str | None = None,
+        trunk: str | None = None,
     ) -> Sequence[Row]:
         """
         Records, the latest first, as JSON values.
@@ -122,6 +125,8 @@ class Cdr:
             caller: Only of this caller.
             callee: Only to this callee.
             disposition: Only those that ended so.
+            direction: Only those within the house, in or out.
+            trunk: Only those over this trunk.
 
         Raises:
             DatabaseDown: The database is away.
@@ -129,7 +134,10 @@ class Cdr:
         """
         await self.outbox.flush()
         wheres, args = ["true"], []
-        for column, value in (("caller", caller), ("callee", callee), ("disposition", disposition)):
+        for column, value in (
+            ("caller", caller), ("callee", callee), ("disposition", disposition), ("direction", direction),
+            ("trunk", trunk),
+        ):
             if value is not None:
                 wheres.append(f"{column} = %s")
                 args.append(value)

@@ -47,9 +47,12 @@ class ICdr(Interface):
         caller: str | None,
         callee: str | None,
         disposition: str | None,
+        direction: str | None,
+        trunk: str | None,
     ) -> list[dict[str, Any]]:
         """
-        The newest records first, of calls that started before a time, with the caller, callee or disposition named.
+        The newest records first, of calls that started before a time, with the caller, callee, disposition, direction
+        or trunk named.
         """
 
 
@@ -97,6 +100,8 @@ class CdrQuery(msgspec.Struct, frozen=True):
     caller: Party | None = None
     callee: Party | None = None
     disposition: Dispositions | None = None
+    direction: Literal["internal", "inbound", "outbound"] | None = None
+    trunk: Party | None = None
 
 
 class Calls:
@@ -153,7 +158,8 @@ class CallRecords:
         query: CdrQuery = ask.query
         before = time_of(query.before) if query.before is not None else None
         records = await self._cdr.list(
-            limit=query.limit, before=before, caller=query.caller, callee=query.callee, disposition=query.disposition
+            limit=query.limit, before=before, caller=query.caller, callee=query.callee, disposition=query.disposition,
+            direction=query.direction, trunk=query.trunk,
         )
         return {"records": records}
 

@@ -156,6 +156,8 @@ class KeptRecords:
         caller: str | None,
         callee: str | None,
         disposition: str | None,
+        direction: str | None,
+        trunk: str | None,
     ) -> list[dict[str, Any]]:
         """
         The newest first.
@@ -166,6 +168,8 @@ class KeptRecords:
             caller=caller,
             callee=callee,
             disposition=disposition,
+            direction=direction,
+            trunk=trunk,
         )
         return [*records]
 

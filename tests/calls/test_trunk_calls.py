@@ -63,6 +63,7 @@ class OutboundTests(DiallingCase):
         self.assertEqual(self.channels(), {"A": 0, "B": 0})
         self.assert_ended("answered", "Normal call clearing", "caller")
         self.assertEqual([leg["party"] for leg in self.record["legs"]], ["1001", MOBILE])
+        self.assertEqual((self.record["direction"], self.record["trunk"]), ("outbound", "A"))
 
 
 class FailoverTests(DiallingCase):
@@ -88,6 +89,8 @@ class FailoverTests(DiallingCase):
         self.network.advance(0.1)
         self.assertEqual(self.record["disposition"], "answered")
         self.assertEqual([leg["party"] for leg in self.record["legs"]], ["1001", MOBILE, MOBILE])
+        self.assertEqual([leg.get("trunk") for leg in self.record["legs"]], [None, "A", "B"])
+        self.assertEqual((self.record["direction"], self.record["trunk"]), ("outbound", "B"))
         return invite
 
     def assert_given_up(self, status: int, cause: int, text: str) -> None:

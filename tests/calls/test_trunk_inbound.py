@@ -81,6 +81,7 @@ class IncomingTests(IncomingCase):
         self.assertEqual(len(self.a.requests("BYE")), 1)
         self.assert_ended("answered", "Normal call clearing", "callee")
         self.assertEqual((self.record["caller"], self.record["callee"]), (MOBILE, MAIN))
+        self.assertEqual((self.record["direction"], self.record["trunk"]), ("inbound", "A"))
         self.assertEqual([leg["party"] for leg in self.record["legs"]], [MOBILE, "1001"])
 
     def test_how_the_caller_is_shown(self) -> None:

@@ -136,8 +136,11 @@ class CommandTests(CommandCase):
         The last calls are listed, filtered as asked.
         """
         self.assertIn("answered", self.type("cdr --limit 5 --caller 1005 --before 2026-01-02T00:00:00+01:00"))
-        [(limit, before, caller, callee, disposition)] = self.exchange.cdr.asked
+        [(limit, before, caller, callee, disposition, *beyond)] = self.exchange.cdr.asked
         self.assertEqual((limit, caller, callee, disposition), (5, "1005", None, None))
+        self.assertEqual(beyond, [None, None])
+        self.type("cdr --direction outbound --trunk A")
+        self.assertEqual(self.exchange.cdr.asked[1][-2:], ("outbound", "A"))
         self.assertEqual(before, dt.datetime(2026, 1, 1, 23, tzinfo=dt.UTC))
 
     def test_status(self) -> None:

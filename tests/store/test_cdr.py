@@ -55,6 +55,8 @@ def record(**changes: Any) -> dict[str, Any]:
         "hangup_by": "caller",
         "media_path": "relay",
         "codec": "PCMU",
+        "direction": "internal",
+        "trunk": None,
         "route": ["1002 is Grace"],
         "legs": [leg("in", 4.4), leg("out", 4.1)],
         **changes,
@@ -140,6 +142,9 @@ class CdrTests(CdrTestCase):
         self.assertEqual(len(await self.cdr.list(caller="1001", callee="21")), 1)
         self.assertEqual(len(await self.cdr.list(caller="1003")), 0)
         self.assertEqual(len(await self.cdr.list(limit=-1)), 1)
+        self.cdr.add(partial(record, direction="outbound", trunk="A"))
+        self.assertEqual([row["trunk"] for row in await self.cdr.list(direction="outbound")], ["A"])
+        self.assertEqual([row["direction"] for row in await self.cdr.list(trunk="A")], ["outbound"])
         await self.assertFailure(run(self.cdr.list(before="yesterday-ish")), Rejected)
 
     async def test_statistics(self) -> None:

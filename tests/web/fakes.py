@@ -116,11 +116,13 @@ class MemoryCdr:
         caller: str | None,
         callee: str | None,
         disposition: str | None,
+        direction: str | None,
+        trunk: str | None,
     ) -> list[dict[str, Any]]:
         """
         One record.
         """
-        self.asked.append((limit, before, caller, callee, disposition))
+        self.asked.append((limit, before, caller, callee, disposition, direction, trunk))
         return [{"id": "r1", "caller": "1005", "callee": "1006", "disposition": "answered"}]
 
 

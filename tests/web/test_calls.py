@@ -72,19 +72,22 @@ class CallRecordsTests(SynchronousTestCase):
         Without a query the last hundred are shown.
         """
         self.assertEqual(self.client.ask("GET", "/api/cdr").json["records"][0]["id"], "r1")
-        self.assertEqual(self.cdr.asked, [(100, None, None, None, None)])
+        self.assertEqual(self.cdr.asked, [(100, *[None] * 6)])
 
     def test_query(self) -> None:
         """
-        Number, time, parties and disposition can be asked for; a time without a zone is UTC.
+        Number, time, parties, disposition and trunk can be asked for; a time without a zone is UTC.
         """
         query = "limit=5&before=2026-01-02T15:04:05%2B01:00&caller=1005&callee=1006&disposition=no+answer"
+        query += "&direction=inbound&trunk=Primary+Trunk"
         self.client.ask("GET", f"/api/cdr?{query}")
         self.client.ask("GET", "/api/cdr?before=2026-01-02T15:04:05+01:00")
         self.client.ask("GET", "/api/cdr?before=2026-01-02")
         zone = dt.timezone(dt.timedelta(hours=1))
         when = dt.datetime(2026, 1, 2, 15, 4, 5, tzinfo=zone)
-        self.assertEqual(self.cdr.asked[0], (5, when, "1005", "1006", "no answer"))
+        self.assertEqual(
+            self.cdr.asked[0], (5, when, "1005", "1006", "no answer", "inbound", "Primary Trunk")
+        )
         self.assertEqual(self.cdr.asked[1][1], when)
         self.assertEqual(self.cdr.asked[2][1], dt.datetime(2026, 1, 2, tzinfo=dt.UTC))
 
@@ -98,6 +101,7 @@ class CallRecordsTests(SynchronousTestCase):
             ("limit=-5", "limit"),
             ("before=yesterday", "before"),
             ("disposition=lost", "disposition"),
+            ("direction=up", "direction"),
             ("caller=%00", "caller"),
             ("page=2", "page"),
         ):
