@@ -316,20 +316,20 @@ class Exchange(Service):
 
     def _open_web(self, system: System) -> WebSite:
         extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture
-        lamps, mailroom, lines = self.lamps, self.mailroom, self.lines
+        lamps, mailroom, lines, switchboard = self.lamps, self.mailroom, self.lines, self.switchboard
         if extensions is None or cdr is None or location is None or furniture is None or lamps is None or not mailroom:
             raise RuntimeError("the floors below have not started")
-        if lines is None:
+        if lines is None or switchboard is None:
             raise RuntimeError("the floors below have not started")
         return WebSite(
-            self.reactor, self.web, exchange=Condition(self, VERSION), switchboard=self.switchboard,
+            self.reactor, self.web, exchange=Condition(self, VERSION), switchboard=switchboard,
             extensions=extensions, cdr=cdr, location=location, guard=self.guard, system=system,
             tasks=self.tasks, wall=self.wall,
             numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes),
             places=furniture.stored, rooms=furniture.rooms,
             prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
-            alerts=lines.alerts,
+            alerts=lines.alerts, situation=lambda: switchboard.router.situation,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
             reloading=self.reloading,
         )

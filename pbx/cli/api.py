@@ -36,6 +36,19 @@ class CliError(Exception):
     """
 
 
+class UnsuccessfulError(CliError):
+    """
+    A result that the person is shown as usual, although the command has failed.
+
+    Attributes:
+        answer: What the API gave.
+    """
+
+    def __init__(self, answer: object, text: str) -> None:
+        super().__init__(text)
+        self.answer = answer
+
+
 class Api:
     """
     The REST API of one exchange.

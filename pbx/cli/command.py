@@ -13,8 +13,8 @@ import treq
 from twisted.internet.task import react
 from twisted.web.client import Agent
 
-from pbx.cli import alerts, exchange, people, places, sounds, voicemail
-from pbx.cli.api import TIMEOUT, Api, CliError, policy
+from pbx.cli import alerts, exchange, people, places, route, sounds, voicemail
+from pbx.cli.api import TIMEOUT, Api, CliError, UnsuccessfulError, policy
 from pbx.cli.offer import common
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="pbxctl", description="The exchange from the command line.")
     common(whole, is_command=False)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for subject in (exchange, alerts, people, voicemail, places, sounds):
+    for subject in (exchange, alerts, people, voicemail, places, sounds, route):
         subject.offer(commands)
     return whole
 
@@ -45,8 +45,17 @@ async def run(options: argparse.Namespace, client: HTTPClient) -> str:
     Raises:
         CliError: It did not work.
     """
-    answer, text = await options.run(Api(client, options.url), options)
-    return json.dumps(answer, indent=2, ensure_ascii=False) if options.json else text
+    try:
+        answer, text = await options.run(Api(client, options.url), options)
+    except UnsuccessfulError as error:
+        if options.json:
+            raise UnsuccessfulError(error.answer, _json(error.answer)) from error
+        raise
+    return _json(answer) if options.json else text
+
+
+def _json(answer: Any) -> str:
+    return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -62,6 +71,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         try:
             client = treq.client.HTTPClient(Agent(reactor, policy(options), connectTimeout=TIMEOUT))
             sys.stdout.write(await run(options, client) + "\n")
+        except UnsuccessfulError as error:
+            sys.stdout.write(f"{error}\n")
+            raise SystemExit(1)
         except CliError as error:
             sys.stderr.write(f"{error}\n")
             raise SystemExit(1)

@@ -72,6 +72,17 @@ def entrance(request: RouteRequest, situation: Situation) -> Entrance:
     return Entrance(known, tuple(reasons))
 
 
+def caller_beyond(number: str, trunk: str, situation: Situation) -> str:
+    """
+    Whom the number stands for by which a provider names a caller: E.164 where that is known.
+
+    Nobody beyond the house is ever taken for an extension or a place: ``1001`` over trunk Primary is ``1001@Primary``.
+    """
+    known = numbering.received(number, situation.plan.site).known
+    here = known in situation.numbers or situation.places.place(known) is not None or known in situation.mailboxes
+    return f"{known}@{trunk}" if here else known
+
+
 def _did(called: tuple[str, ...], plan: Plan) -> str:
     """
     Of what the provider says was called, the first that a route names; else the first.
@@ -95,7 +106,7 @@ def _target(
     if route.trunk is not None and route.trunk != request.trunk:
         return None, f"it is for calls over {route.trunk}"
     if route.caller:
-        unknown = request.anonymous or request.caller in ("", ANONYMOUS)
+        unknown = request.anonymous or request.caller.partition("@")[0] in ("", ANONYMOUS)
         if route.caller == ANONYMOUS:
             if not unknown:
                 return None, "it is for callers who do not say who they are"

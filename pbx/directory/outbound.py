@@ -10,6 +10,7 @@ from attrs import frozen
 
 from pbx.directory import numbering, toll
 from pbx.directory.decision import Destination, Limited
+from pbx.directory.handling import ANONYMOUS
 from pbx.directory.opening import opening_of
 from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.outside import Outgoing, Way
@@ -243,7 +244,7 @@ def _shown(request: RouteRequest, payer: Payer, route: OutboundRoute, trunk: Tru
     if request.anonymous:
         return ""
     caller = request.caller.partition("@")[0]
-    if request.trunk and trunk.diversion and caller:
+    if request.trunk and trunk.diversion and caller not in ("", ANONYMOUS):
         return shown_as(trunk, caller, site)
     own = payer.extension.number if payer.extension is not None else ""
     return shown_as(trunk, route.caller_id or payer.permissions.caller_id or trunk.caller_id or own, site)

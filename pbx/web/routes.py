@@ -152,16 +152,22 @@ def json_body(struct: type[msgspec.Struct], content_type: str, content: bytes) -
 
 def query_values(struct: type[msgspec.Struct], arguments: Mapping[bytes, list[bytes]]) -> msgspec.Struct:
     """
-    The query of a request, checked. Whole numbers are read from their digits.
+    The query of a request, checked. Whole numbers are read from their digits; what may be given several times becomes a
+    list.
 
     Raises:
         Problem: 400 for what is no text, 422 naming each wrong field.
     """
-    numbers = {field.encode_name for field in msgspec.structs.fields(struct) if isinstance(field.default, int)}
+    fields = msgspec.structs.fields(struct)
+    numbers = {field.encode_name for field in fields if isinstance(field.default, int)}
+    lists = {field.encode_name for field in fields if isinstance(field.default, tuple)}
     raw: dict[str, object] = {}
     try:
         for key, values in arguments.items():
             name, text = key.decode("utf-8"), values[-1].decode("utf-8")
+            if name in lists:
+                raw[name] = [value.decode("utf-8") for value in values]
+                continue
             raw[name] = int(text) if name in numbers and text.isascii() and text.isdigit() else text
     except UnicodeDecodeError:
         raise Problem(HTTPStatus.BAD_REQUEST, "The query is not UTF-8.")

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
 from zope.interface import implementer
 
@@ -37,6 +38,7 @@ from pbx.web.presence import Presence
 from pbx.web.prompts import PromptsResource
 from pbx.web.reload import Reload
 from pbx.web.ring_groups import RingGroups
+from pbx.web.route import Routing
 from pbx.web.status import Status
 from pbx.web.transfers import Transfers
 from pbx.web.voicemail import VoicemailResource
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
+    from pbx.directory.situation import Situation
     from pbx.features.conference.rooms import Rooms
     from pbx.features.music import MusicOnHold
     from pbx.features.prompts import Prompts
@@ -247,6 +250,7 @@ class WebSite:
         directory: The extensions, each of which has a mailbox.
         alerts: What somebody must see to.
         reloading: An :class:`~pbx.web.reload.IReloading`.
+        situation: Tells what the dialplan goes by.
     """
 
     def __init__(
@@ -276,6 +280,7 @@ class WebSite:
         directory: Directory | None = None,
         alerts: Alerts | None = None,
         reloading: Any = None,
+        situation: Callable[[], Situation] | None = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -309,6 +314,8 @@ class WebSite:
             resources.append(VoicemailResource(mailboxes, messages, mails, directory, audit))
         if mails is not None and sender is not None:
             resources.append(MailResource(mails, sender, audit))
+        if situation is not None:
+            resources.append(Routing(situation, lambda: deferLater(reactor, 0)))
         if alerts is not None:
             resources.append(AlertsResource(alerts, audit))
         if reloading is not None:
