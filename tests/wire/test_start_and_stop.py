@@ -292,7 +292,8 @@ class TerminalAndLogTests(LastingTestCase):
     async def test_log_goes_on(self) -> None:
         """
         The log grows long after the start, after logrotate has moved it away, and after SIGHUP, which also reads the
-        certificate again and ends nothing.
+        configuration again, makes its own certificate anew where it is broken, and ends nothing; a configuration with
+        a mistake changes nothing.
         """
         await self.begin("1005")
         path = self.exchange.data / "log" / "pbx.log"
@@ -306,12 +307,19 @@ class TerminalAndLogTests(LastingTestCase):
         await self.wrong_password()
         await eventually(lambda: _holds(path, "authentication failed"), 3, "a new log")
         key = self.exchange.data / "ssl" / "pbx.key"
-        good = key.read_text()
-        for text, said in ((good, "The certificate was read again"), ("x", "The certificate is kept as it was")):
-            key.write_text(text)
-            os.kill(self.exchange.pid, signal.SIGHUP)
-            await self.logged(said)
-        self.exchange.expected = re.compile("The certificate is kept as it was")
+        before = key.read_text()
+        key.write_text("x")
+        os.kill(self.exchange.pid, signal.SIGHUP)
+        await self.logged("The configuration was read again for SIGHUP")
+        await self.logged("A certificate for localhost was made")
+        self.assertIn("PRIVATE KEY", key.read_text())
+        self.assertNotEqual(key.read_text(), before)
+        with self.exchange.config.open("a") as file:
+            file.write("colour: red\n")
+        os.kill(self.exchange.pid, signal.SIGHUP)
+        await self.logged("SIGHUP asked to reload; nothing was changed")
+        await self.logged("reload: line")
+        self.exchange.expected = re.compile("SIGHUP asked to reload; nothing was changed| ERROR .*reload: ")
         size = path.stat().st_size
         await self.wrong_password()
         await eventually(lambda: _is(path.stat().st_size > size), 3, "a longer log")
