@@ -71,6 +71,8 @@ class InboundLeg(Leg):
         self.anonymous = caller.anonymous
         self._described: bytes | None = None
         self._told: set[int] = set()
+        if beyond is not None:
+            invite.credentials = beyond.line.credentials
         invite.use(self)
 
     def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:

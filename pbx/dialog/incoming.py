@@ -25,6 +25,7 @@ from pbx.sip.reasons import cause_of_status, parse_reasons
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pbx.dialog.credentials import ICredentials
     from pbx.dialog.useragent import UserAgentCore
     from pbx.sip.message import Request, Response
     from pbx.transaction.server_transaction import ServerTransaction
@@ -61,6 +62,7 @@ class IncomingInvite:
         offer: The offer that it carries, ``None`` for a late offer.
         tag: Our tag.
         session: The dialog's usage, from the first response with our tag on.
+        credentials: What our requests in the dialog prove themselves with, ``None`` to a peer that never asks.
 
     Raises:
         ProtocolError: 400 for a malformed one, 415 for a body that is no SDP, 422 for too short a session interval.
@@ -93,6 +95,7 @@ class IncomingInvite:
             )
         self._dialog = Dialog.of_server(request, self.tag, transaction.flow, self._contact)
         self.session: Session | None = None
+        self.credentials: ICredentials | None = None
         core.invites[transaction] = self
         # What it calls with may still be on its way through us.
         transaction.on_failed = lambda reason: core.clock.callLater(0, self._not_sent, reason)
@@ -248,6 +251,7 @@ class IncomingInvite:
                 raise ValueError("use() comes before the first response")
             self.session = Session(self._core, self._dialog, self._user)
             self.session.invite = self
+            self.session.credentials = self.credentials
             self.session.timed = self._agreement is not None
             self.session.note_abilities(self.request)
         return self.session

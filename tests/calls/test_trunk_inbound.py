@@ -84,6 +84,23 @@ class IncomingTests(IncomingCase):
         self.assertEqual((self.record["direction"], self.record["trunk"]), ("inbound", "A"))
         self.assertEqual([leg["party"] for leg in self.record["legs"]], [MOBILE, "1001"])
 
+    def test_challenged(self) -> None:
+        """
+        A provider that asks for credentials upon our BYE gets them.
+        """
+        invite = self.a.offer_call()
+        answered = self.anna.reply(self.rung, 200, body=self.anna.sdp())
+        self.a.acknowledge(invite, self.a.last("INVITE"))
+        self.a.polite = False
+        self.anna.send(self.anna.within_received("BYE", self.rung, answered))
+        self.network.advance(0.1)
+        challenge = (("Proxy-Authenticate", 'Digest realm="a", nonce="n", algorithm=MD5, qop="auth"'),)
+        self.a.reply(self.a.requests("BYE")[0], 407, headers=challenge)
+        _, again = self.a.requests("BYE")
+        self.assertIn('nonce="n"', again.headers.get("Proxy-Authorization") or "")
+        self.a.reply(again, 200)
+        self.assert_ended("answered", "Normal call clearing", "callee")
+
     def test_how_the_caller_is_shown(self) -> None:
         """
         The phone is shown the number as it would dial it back, and the name that the provider tells.
