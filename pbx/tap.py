@@ -325,13 +325,14 @@ class Exchange(Service):
             self.reactor, self.web, exchange=Condition(self, VERSION), switchboard=switchboard,
             extensions=extensions, cdr=cdr, location=location, guard=self.guard, system=system,
             tasks=self.tasks, wall=self.wall,
-            numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes),
+            numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes, lambda: lines.book.plan),
             places=furniture.stored, rooms=furniture.rooms,
             prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
             alerts=lines.alerts, situation=lambda: switchboard.router.situation,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
-            reloading=self.reloading,
+            reloading=self.reloading, book=lines.book, plan=lines.stored, rates=lines.rates,
+            switches=lines.switches, moved=lines.moved,
         )
 
     def _facts(self, link: str | None) -> Facts:

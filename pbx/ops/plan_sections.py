@@ -56,6 +56,16 @@ def _pattern(value: str | None) -> None:
         raise ValueError(f"{value!r} is no pattern")
 
 
+def _caller(value: str) -> None:
+    if value != "anonymous":
+        _pattern(value)
+
+
+def _amount(value: Decimal | None) -> None:
+    if value is not None and not (value.is_finite() and 0 <= value <= 1_000_000):
+        raise ValueError("it is below zero, or more than a million")
+
+
 Name = Annotated[
     str,
     Meta(
@@ -69,6 +79,7 @@ PATTERN = (
     "or nothing)"
 )
 Pattern = Annotated[str, Meta(description=f"a pattern: {PATTERN}", extra={"check": _pattern})]
+Caller = Annotated[str, Meta(description=f"anonymous, or a pattern: {PATTERN}", extra={"check": _caller})]
 Patterns = Annotated[
     tuple[str, ...], Meta(description=f"a list of patterns: {PATTERN}", extra={"check": _patterns})
 ]
@@ -76,7 +87,11 @@ Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{1,32}\Z", description="a numb
 Numbers = Annotated[tuple[Dialled, ...], Meta(description="a list of extensions")]
 Zone = Annotated[str | None, Meta(description="a time zone such as Europe/Berlin, or null", extra={"check": _zone})]
 Classes = tuple[CallClass, ...]
-Money = Annotated[Decimal | None, Meta(description="an amount of money, such as 50, or null")]
+Concurrent = Annotated[int, Meta(ge=0, le=1000, description="a whole number, 0 to 1000")]
+Minutes = Annotated[int, Meta(ge=0, le=100_000, description="whole minutes, 0 to 100000")]
+Money = Annotated[
+    Decimal | None, Meta(description="an amount of money, such as 50, or null", extra={"check": _amount})
+]
 Prefixes = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^\+[0-9]{1,15}\Z")], ...],
     Meta(description="a list of prefixes such as +882"),
@@ -167,13 +182,7 @@ class InboundRoute(Section, frozen=True):
     name: Name
     destination: Target
     did: Pattern = ""
-    caller: Annotated[
-        str,
-        Meta(
-            description=f"anonymous, or a pattern: {PATTERN}",
-            extra={"check": lambda value: None if value == "anonymous" else _pattern(value)},
-        ),
-    ] = ""
+    caller: Caller = ""
     trunk: Name | None = None
     time: Name | None = None
     closed: Target | None = None
@@ -232,8 +241,8 @@ class Limits(Section, frozen=True):
     """
 
     classes: Classes = USUAL_CLASSES
-    concurrent: Annotated[int, Meta(ge=0, le=1000, description="a whole number, 0 to 1000")] = 4
-    minutes_per_day: Annotated[int, Meta(ge=0, le=100_000, description="whole minutes, 0 to 100000")] = 600
+    concurrent: Concurrent = 4
+    minutes_per_day: Minutes = 600
     spend_per_day: Money = Decimal(50)
     hours: Name | None = None
     blocked: Prefixes = ()

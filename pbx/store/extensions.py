@@ -21,7 +21,7 @@ from pbx.store.passwords import digests_of, hash_of
 from pbx.store.values import packed, unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from pbx.directory.directory import Directory
     from pbx.store.database import Database
@@ -179,13 +179,22 @@ class Extensions:
             UnknownExtensionError: There is none with this number.
             DatabaseDown: The database is away.
         """
-        whole = attrs.asdict(Handling(**changes))
-        named = {name: whole[name] for name in changes}
-        return await self._write(
-            "UPDATE extension SET handling = handling || %s::jsonb, changed = now() WHERE number = %s"  # noqa: S608
-            f" RETURNING {COLUMNS}",
-            (document(named).decode(), number),
-        )
+        return await self._merge(number, "handling", attrs.asdict(Handling(**changes)), changes)
+
+    async def change_permissions(self, number: str, **changes: Any) -> Extension:
+        """
+        Change what an extension may do beyond the house.
+
+        Args:
+            number: Which.
+            changes: Attributes of :class:`~pbx.directory.permissions.Permissions`; what is not named stays, also when
+                somebody else changes it at the same time.
+
+        Raises:
+            UnknownExtensionError: There is none with this number.
+            DatabaseDown: The database is away.
+        """
+        return await self._merge(number, "permissions", attrs.asdict(Permissions(**changes)), changes)
 
     async def remove(self, number: str) -> bool:
         """
@@ -197,6 +206,17 @@ class Extensions:
         return removed > 0
 
     # The directory
+
+    async def _merge(self, number: str, column: str, whole: dict[str, Any], named: Container[str]) -> Extension:
+        """
+        Change those members of a document that are named.
+        """
+        changes = {name: value for name, value in whole.items() if name in named}
+        return await self._write(
+            f"UPDATE extension SET {column} = jsonb_strip_nulls({column} || %s::jsonb), changed = now()"  # noqa: S608
+            f" WHERE number = %s RETURNING {COLUMNS}",
+            (document(changes).decode(), number),
+        )
 
     async def _write(self, statement: str, values: tuple[Any, ...]) -> Extension:
         """

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
 from twisted.internet.defer import DeferredLock
 
 from pbx.directory.rates import Rate
@@ -36,22 +35,6 @@ PAGE = """
     SELECT prefix, rate, connection_fee, first, increment FROM rate
     WHERE trunk = %s AND prefix > %s ORDER BY prefix LIMIT %s
 """
-
-
-@frozen
-class RateList:
-    """
-    What is known of a trunk's rates as a whole.
-
-    Attributes:
-        trunk: The trunk.
-        rates: How many they are.
-        imported: Since when they hold.
-    """
-
-    trunk: str
-    rates: int
-    imported: dt.datetime
 
 
 class StoredRates:
@@ -84,13 +67,12 @@ class StoredRates:
         """
         await self._mirror.stop()
 
-    async def list_of(self, trunk: str) -> RateList | None:
+    async def imported(self, trunk: str) -> dt.datetime | None:
         """
-        What is known of a trunk's list, ``None`` when it has none.
+        Since when a trunk's rates hold, ``None`` when it has none.
         """
-        sql = "SELECT trunk, rates, imported FROM rate_list WHERE trunk = %s"
-        rows = await self._database.query(sql, (trunk,))
-        return RateList(**rows[0]) if rows else None
+        rows = await self._database.query("SELECT imported FROM rate_list WHERE trunk = %s", (trunk,))
+        return rows[0]["imported"] if rows else None
 
     async def get(self, trunk: str) -> Sequence[Rate]:
         """

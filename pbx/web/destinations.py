@@ -11,14 +11,17 @@ import msgspec
 from msgspec import Meta
 
 from pbx.directory.dialplan import Destination
+from pbx.directory.plan import NO_PLAN
+from pbx.directory.plan_uses import users_of_number
 from pbx.ops.section import printable
 from pbx.web.problems import Problem
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Callable, Container
 
     from pbx.directory.directory import Directory
     from pbx.directory.places import Place, Places
+    from pbx.directory.plan import Plan
 
 PLACES = ("ring_group", "menu", "conference")
 """The kinds whose target is the number of a place."""
@@ -69,9 +72,17 @@ class Numbers:
         directory: The extensions.
         places: The places.
         mailboxes: The numbers of shared mailboxes.
+        plan: Gives the plan, whose inbound routes lead to numbers as well.
     """
 
-    def __init__(self, directory: Directory, places: Places, mailboxes: Container[str] = frozenset()) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        places: Places,
+        mailboxes: Container[str] = frozenset(),
+        plan: Callable[[], Plan] = lambda: NO_PLAN,
+    ) -> None:
+        self._plan = plan
         self._directory = directory
         self._places = places
         self._mailboxes = mailboxes
@@ -127,8 +138,11 @@ class Numbers:
 
     def users(self, number: str) -> list[str]:
         """
-        The places that lead to a number, in words.
+        The places and inbound routes that lead to a number, in words.
         """
+        return [*self._places_to(number), *users_of_number(self._plan(), number)]
+
+    def _places_to(self, number: str) -> list[str]:
         return [
             shown_place(place)
             for place in self._places.all()

@@ -83,6 +83,14 @@ class IExtensions(Interface):
             ExtensionGoneError: There is none.
         """
 
+    async def change_permissions(number: str, changes: Mapping[str, Any]) -> Extension:  # noqa: N805
+        """
+        Change some attributes of what an extension may do beyond the house; the others stay.
+
+        Raises:
+            ExtensionGoneError: There is none.
+        """
+
     async def remove(number: str) -> bool:  # noqa: N805
         """
         Forget one; ``False`` when there was none.

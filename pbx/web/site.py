@@ -4,6 +4,7 @@ The web side put together: what the resources ask for, fetched from the floors b
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.task import deferLater
@@ -29,18 +30,25 @@ from pbx.web.first_admin import FirstAdministrator
 from pbx.web.handling import HandlingOfExtensions
 from pbx.web.hashing import SlowHashes
 from pbx.web.identity import LogAudit
+from pbx.web.inbound_routes import InboundRoutes
 from pbx.web.local_operator import LocalOperator
 from pbx.web.mail import MailResource
 from pbx.web.menus import Menus
 from pbx.web.music import Music
+from pbx.web.outbound_routes import OutboundRoutes
+from pbx.web.permissions import PermissionsOfExtensions
 from pbx.web.places import KeptPlaces
+from pbx.web.plan import KeptPlan
 from pbx.web.presence import Presence
 from pbx.web.prompts import PromptsResource
+from pbx.web.rates import Rates
 from pbx.web.reload import Reload
 from pbx.web.ring_groups import RingGroups
 from pbx.web.route import Routing
 from pbx.web.status import Status
+from pbx.web.time_conditions import TimeConditions
 from pbx.web.transfers import Transfers
+from pbx.web.trunks import LiveTrunks, Trunks
 from pbx.web.voicemail import VoicemailResource
 
 if TYPE_CHECKING:
@@ -50,6 +58,8 @@ if TYPE_CHECKING:
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
     from pbx.directory.situation import Situation
+    from pbx.directory.plan import PlanBook
+    from pbx.directory.switches import Switches
     from pbx.features.conference.rooms import Rooms
     from pbx.features.music import MusicOnHold
     from pbx.features.prompts import Prompts
@@ -61,6 +71,9 @@ if TYPE_CHECKING:
     from pbx.store.mail import MailOutbox
     from pbx.store.mailboxes import Mailboxes
     from pbx.store.places import Places as StoredPlaces
+    from pbx.store.plan import StoredPlan
+    from pbx.store.rates import StoredRates
+    from pbx.store.switches import StoredSwitches
     from pbx.store.system import System
     from pbx.store.voicemail import Voicemail
     from pbx.tasks import Tasks
@@ -133,6 +146,15 @@ class KeptExtensions:
         """
         try:
             return await self._stored.change_handling(number, **changes)
+        except UnknownExtensionError as error:
+            raise ExtensionGoneError(number) from error
+
+    async def change_permissions(self, number: str, changes: Mapping[str, Any]) -> Extension:
+        """
+        Change what one may do beyond the house.
+        """
+        try:
+            return await self._stored.change_permissions(number, **changes)
         except UnknownExtensionError as error:
             raise ExtensionGoneError(number) from error
 
@@ -251,6 +273,12 @@ class WebSite:
         alerts: What somebody must see to.
         reloading: An :class:`~pbx.web.reload.IReloading`.
         situation: Tells what the dialplan goes by.
+        book: What decides about calls beyond the house.
+        plan: What the database has of it.
+        rates: What such calls cost.
+        switches: Where the night switches stand.
+        moved: Where they are moved.
+        trunks: The :class:`~pbx.calls.trunks.TrunkLines`, ``None`` where nobody looks after trunks.
     """
 
     def __init__(
@@ -281,6 +309,12 @@ class WebSite:
         alerts: Alerts | None = None,
         reloading: Any = None,
         situation: Callable[[], Situation] | None = None,
+        book: PlanBook | None = None,
+        plan: StoredPlan | None = None,
+        rates: StoredRates | None = None,
+        switches: Switches | None = None,
+        moved: StoredSwitches | None = None,
+        trunks: Any = None,
     ) -> None:
         threads = reactor.getThreadPool()
         audit = LogAudit()
@@ -320,6 +354,18 @@ class WebSite:
             resources.append(AlertsResource(alerts, audit))
         if reloading is not None:
             resources.append(Reload(reloading, audit))
+        if book is not None and plan is not None and numbers is not None:
+            kept_plan = KeptPlan(book, plan)
+            resources += [
+                Trunks(kept_plan, LiveTrunks(trunks), audit),
+                OutboundRoutes(kept_plan, audit),
+                InboundRoutes(kept_plan, numbers, audit),
+                PermissionsOfExtensions(kept, kept_plan, audit),
+            ]
+            if rates is not None:
+                resources.append(Rates(kept_plan, rates, partial(deferToThreadPool, reactor, threads), audit))
+            if switches is not None and moved is not None and directory is not None:
+                resources.append(TimeConditions(kept_plan, switches, moved, directory, wall, audit))
         local = LocalOperator(lambda work, uid: deferToThreadPool(reactor, threads, work, uid))
         app = WebApp(
             [route for resource in resources for route in resource.routes()],

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.ops.plan_sections import InboundRoute, OutboundRoute, TimeCondition, Trunk
+from pbx.ops.plan_sections import InboundRoute, Limits, OutboundRoute, TimeCondition, Trunk
 from pbx.ops.strict import Mistake, convert
 
 
@@ -48,6 +48,23 @@ class SectionsTests(SynchronousTestCase):
             self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), [], proxy)
         for proxy in ("sip.example.com:0", "sip.example.com:65536", "a:b", ":5060", "sip:example.com"):
             self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), ["outbound_proxy"], proxy)
+
+    def test_callers(self) -> None:
+        """
+        Who calls is a pattern, or nobody who says so.
+        """
+        for caller, wrong in (("anonymous", []), ("+49.", []), ("", []), ("nobody", ["caller"])):
+            target = {"kind": "hangup"}
+            self.assertEqual(self.mistakes(InboundRoute, name="a", destination=target, caller=caller), wrong, caller)
+
+    def test_money(self) -> None:
+        """
+        An amount of money is a number that is not below zero, however it is written.
+        """
+        for amount in (0, 50, 12.5, "0.01", None):
+            self.assertEqual(self.mistakes(Limits, spend_per_day=amount), [], amount)
+        for amount in (-1, "-0.01", "NaN", "Infinity", "much", 10**9):
+            self.assertEqual(self.mistakes(Limits, spend_per_day=amount), ["spend_per_day"], amount)
 
     def test_texts(self) -> None:
         """

@@ -69,6 +69,16 @@ class MemoryExtensions:
         self.kept[number] = attrs.evolve(extension, handling=attrs.evolve(extension.handling, **changes))
         return self.kept[number]
 
+    async def change_permissions(self, number: str, changes: Mapping[str, Any]) -> Extension:
+        """
+        Other permissions for one.
+        """
+        if number not in self.kept:
+            raise ExtensionGoneError(number)
+        extension = self.kept[number]
+        self.kept[number] = attrs.evolve(extension, permissions=attrs.evolve(extension.permissions, **changes))
+        return self.kept[number]
+
     async def remove(self, number: str) -> bool:
         """
         One less.

@@ -1,0 +1,112 @@
+"""
+``/api/extensions/NUMBER/permissions``: what an extension may call beyond the house, and how it is shown there.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from pbx.ops.plan_sections import Classes, Concurrent, Minutes, Money, Name, Number
+from pbx.web.extensions import ExtensionGoneError
+from pbx.web.problems import Problem, wrong_fields
+from pbx.web.routes import Ask, Route
+
+if TYPE_CHECKING:
+    from pbx.directory.extension import Extension
+    from pbx.directory.permissions import Permissions
+
+
+class ChangedPermissions(msgspec.Struct, frozen=True):
+    """
+    The body that changes some of it; what it leaves out stays as it is, and ``null`` leaves it to the whole site.
+    """
+
+    classes: Classes | UnsetType | None = UNSET
+    caller_id: Number | UnsetType | None = UNSET
+    concurrent: Concurrent | UnsetType | None = UNSET
+    minutes_per_day: Minutes | UnsetType | None = UNSET
+    spend_per_day: Money | UnsetType = UNSET
+    hours: Name | UnsetType | None = UNSET
+    location: Name | UnsetType | None = UNSET
+
+
+class PermissionsOfExtensions:
+    """
+    The resource.
+    """
+
+    def __init__(self, extensions: Any, plan: Any, audit: Any) -> None:
+        """
+        A resource over extensions.
+
+        Args:
+            extensions: An :class:`~pbx.web.extensions.IExtensions`.
+            plan: An :class:`~pbx.web.plan.IPlan`.
+            audit: An :class:`~pbx.web.identity.IAudit`.
+        """
+        self._extensions = extensions
+        self._plan = plan
+        self._audit = audit
+
+    def routes(self) -> list[Route]:
+        """
+        What it answers.
+        """
+        path = "/api/extensions/<number>/permissions"
+        return [Route("GET", path, self._get), Route("PUT", path, self._change, body=ChangedPermissions)]
+
+    async def _get(self, ask: Ask) -> object:
+        return self._shown(await self._existing(ask))
+
+    async def _change(self, ask: Ask) -> object:
+        before = await self._existing(ask)
+        given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
+        faults = self._faults(given)
+        if faults:
+            raise wrong_fields(faults)
+        try:
+            after: Extension = await self._extensions.change_permissions(before.number, given)
+        except ExtensionGoneError:
+            # Somebody else has just removed it.
+            raise _missing(before.number)
+        subject = f"permissions of extension {before.number}"
+        self._audit.wrote(
+            ask.actor, "change", subject, attrs.asdict(before.permissions), attrs.asdict(after.permissions)
+        )
+        return self._shown(after)
+
+    def _faults(self, given: dict[str, Any]) -> list[tuple[str, str]]:
+        faults = []
+        hours, location = given.get("hours"), given.get("location")
+        if hours is not None and hours not in self._plan.plan.conditions:
+            faults.append(("hours", f"there is no time condition {hours!r}"))
+        if location is not None and location not in {each.name for each in self._plan.plan.emergency.locations}:
+            faults.append(("location", f"there is no {location!r} among emergency.locations of config.yml"))
+        return faults
+
+    def _shown(self, extension: Extension) -> dict[str, Any]:
+        own: Permissions = extension.permissions
+        limits = self._plan.plan.limits
+        names = ("classes", "concurrent", "minutes_per_day", "spend_per_day", "hours")
+        in_force = {
+            name: getattr(limits, name) if getattr(own, name) is None else getattr(own, name) for name in names
+        }
+        return {**attrs.asdict(own), "allow_external": extension.allow_external, "in_force": in_force}
+
+    async def _existing(self, ask: Ask) -> Extension:
+        number = ask.path["number"]
+        extension: Extension | None = None
+        if number.isascii() and number.isdigit():
+            extension = await self._extensions.get(number)
+        if extension is None:
+            raise _missing(number)
+        return extension
+
+
+def _missing(number: str) -> Problem:
+    return Problem(HTTPStatus.NOT_FOUND, f"There is no extension {number}.")
