@@ -42,6 +42,13 @@ class Condition:
         database = self._exchange.database
         return {"database": database is not None and database.up}
 
+    def trunks(self) -> dict[str, int]:
+        """
+        How many trunks are up, degraded and down.
+        """
+        lines = self._exchange.lines
+        return {} if lines is None else dict(lines.counts())
+
     def status(self) -> dict[str, Any]:
         """
         What the exchange knows of itself.
@@ -64,6 +71,7 @@ class Condition:
             },
             "registrations": len(location) if location is not None else 0,
             "extensions": len(exchange.directory),
+            "trunks": self.trunks(),
             "database": {
                 "up": database is not None and database.up,
                 "kind": "embedded" if exchange.embedded is not None else "external",

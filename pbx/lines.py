@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from twisted.logger import Logger
+
 from pbx.calls.beyond import Outside
 from pbx.calls.trunks import TrunkLines
 from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
+from pbx.directory.plan_uses import unknown
 from pbx.directory.switches import Switches
+from pbx.directory.trunk import IDLE
 from pbx.features.night_switch import NightLamps, NightSwitch
 from pbx.ops.alerts import RECENT, Alerts
 from pbx.ops.below import name_servers
@@ -33,6 +37,10 @@ if TYPE_CHECKING:
     from pbx.store.database import Database
     from pbx.tasks import Tasks
     from pbx.transport.layer import TransportLayer
+
+
+ADDS = {"trunk": "pbxctl trunks add", "time condition": "POST /api/time-conditions"}
+"""What makes one."""
 
 
 class Lines:
@@ -64,6 +72,8 @@ class Lines:
         lamps: What lamps show of the night switches.
     """
 
+    log = Logger()
+
     def __init__(
         self,
         core: UserAgentCore,
@@ -76,6 +86,7 @@ class Lines:
         wall: Callable[[], float],
         cdr: Cdr,
     ) -> None:
+        self._directory = directory
         self.book = PlanBook(settings.plan)
         self._key = SecretKey(settings.data / "secret.key")
         self.stored = StoredPlan(reactor, database, self.book, self._key)
@@ -112,11 +123,22 @@ class Lines:
             limited=self.toll.refused,
         )
 
+    def counts(self) -> dict[str, int]:
+        """
+        How many trunks are up, degraded and down, of those that are to be used.
+        """
+        counts = {"up": 0, "degraded": 0, "down": len(self.stored.lost)}
+        for trunk in self.book.plan.trunks.values():
+            if trunk.enabled:
+                counts[self.trunks.get(trunk.name, IDLE).health] += 1
+        return counts
+
     def reconfigure(self, settings: Settings) -> None:
         """
         Go by other settings from the next call on; what the database has stays beside them.
         """
         self.book.configure(settings.plan)
+        self._warn()
         self.alerts.reconfigure(
             mail=settings.alerts.mail, can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name
         )
@@ -129,6 +151,27 @@ class Lines:
         await self.stored.start()
         await self.rates.start()
         await self.moved.start()
+        self._warn()
+
+    def _warn(self) -> None:
+        """
+        Tell of names of nothing in the plan, which is no mistake of the configuration alone: what they name may have
+        been removed from the database.
+        """
+        if not self.stored.loaded:
+            # Nobody can know yet.
+            return
+        for who, what, name in unknown(self.book.plan, self._directory.all()):
+            self.log.warn(
+                "{who} names the {what} {name!r}, which there is not: add it to config.yml or by {command}, or change"
+                " {who}", who=who, what=what, name=name, command=ADDS[what],
+            )
+        for kind, name in self.book.hidden():
+            what = kind.replace("_", " ")
+            self.log.warn(
+                "The {what} {name!r} that was made over the API is not used, since config.yml has one of that name:"
+                " rename that one", what=what, name=name,
+            )
 
     async def load(self) -> None:
         """

@@ -332,7 +332,7 @@ class Exchange(Service):
             alerts=lines.alerts, situation=lambda: switchboard.router.situation,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
             reloading=self.reloading, book=lines.book, plan=lines.stored, rates=lines.rates,
-            switches=lines.switches, moved=lines.moved,
+            switches=lines.switches, moved=lines.moved, trunks=lines.trunks,
         )
 
     def _facts(self, link: str | None) -> Facts:

@@ -179,6 +179,19 @@ class PlanBook:
         """
         self._observers.append(observer)
 
+    def hidden(self) -> list[tuple[Kind, str]]:
+        """
+        What the database has and nobody goes by, since the configuration has one of that kind with the same name.
+        """
+        base = self.configured
+        names: dict[Kind, set[str]] = {
+            "trunk": set(base.trunks), "time_condition": set(base.conditions),
+            "outbound_route": {route.name for route in base.outbound},
+            "inbound_route": {route.name for route in base.inbound},
+        }
+        return [(kind, piece.name) for kind, taken in names.items() for piece in self._kept.get(kind, ())
+                if piece.name in taken]
+
     def _merge(self) -> None:
         base, before = self.configured, self.plan
         self.plan = evolve(

@@ -57,8 +57,8 @@ if TYPE_CHECKING:
 
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
-    from pbx.directory.situation import Situation
     from pbx.directory.plan import PlanBook
+    from pbx.directory.situation import Situation
     from pbx.directory.switches import Switches
     from pbx.features.conference.rooms import Rooms
     from pbx.features.music import MusicOnHold

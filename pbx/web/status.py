@@ -28,9 +28,14 @@ class IStatus(Interface):
         Each part that calls do without for a while, and whether it is there.
         """
 
+    def trunks() -> dict[str, int]:
+        """
+        How many trunks are ``up``, ``degraded`` and ``down``.
+        """
+
     def status() -> dict[str, Any]:
         """
-        Version, since when it runs, sockets, counts of calls and registrations, the state of the database.
+        Version, since when it runs, sockets, counts of calls, registrations and trunks, the state of the database.
         """
 
 
@@ -83,4 +88,4 @@ class Status:
         return self._status.status()
 
     async def _count(self, ask: Ask) -> object:
-        return await self._statistics.statistics()
+        return {**await self._statistics.statistics(), "trunks": self._status.trunks()}

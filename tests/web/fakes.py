@@ -171,6 +171,12 @@ class MemoryStatus:
         """
         return {"database": self.database}
 
+    def trunks(self) -> dict[str, int]:
+        """
+        The trunks.
+        """
+        return {"up": 1, "degraded": 0, "down": 0}
+
     def status(self) -> dict[str, Any]:
         """
         The whole.

@@ -159,7 +159,9 @@ class StatusTests(SynchronousTestCase):
         What it does is for administrators.
         """
         self.assertEqual(self.client.ask("GET", "/api/status").json, {"version": "0.1.0"})
-        self.assertEqual(self.client.ask("GET", "/api/statistics").json, {"today": {"answered": 3}})
+        counts = {"up": 1, "degraded": 0, "down": 0}
+        statistics = {"today": {"answered": 3}, "trunks": counts}
+        self.assertEqual(self.client.ask("GET", "/api/statistics").json, statistics)
         self.client.identity.name = None
         for path in ("/api/status", "/api/statistics"):
             self.assertEqual(self.client.ask("GET", path).status, 401)

@@ -101,7 +101,8 @@ class TimeConditionsTests(SynchronousTestCase):
         wrong: list[tuple[dict[str, Any], str]] = [
             ({"zone": "Europe/Atlantis"}, "zone"), ({"hours": [{"start": "8:30"}]}, "hours[0].start"),
             ({"hours": [{"days": ["monday"]}]}, "hours[0].days"),
-            ({"holidays": [{"date": "02-30"}]}, "holidays[0].date"), ({"switch": "x"}, "switch"), ({"hour": []}, "hour"),
+            ({"holidays": [{"date": "02-30"}]}, "holidays[0].date"), ({"switch": "x"}, "switch"),
+            ({"hour": []}, "hour"),
         ]
         for given, field in wrong:
             self.assertEqual([*self.refused("POST", "/api/time-conditions", {**BODY, **given})], [field])
