@@ -366,7 +366,11 @@ class Journey:
         """
         Make the leg to a number beyond the house.
         """
-        return leg_beyond(self.tools, attempt, self.call, self._request, self.caller, outgoing, place)
+        request, by = self._request, self._target
+        if by:
+            # It rings for an extension that is called itself.
+            request = evolve(request, on_behalf=by, diversions=(*request.diversions, Diversion(by, "follow me")))
+        return leg_beyond(self.tools, attempt, self.call, request, self.caller, outgoing, place)
 
     # Inside.
 

@@ -10,6 +10,7 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from pbx.calls.beyond import Beyond
 from pbx.calls.caller import numbers_of
+from pbx.calls.diverted import diversion_fields
 from pbx.calls.leg import LegState
 from pbx.calls.outbound import MOST_BYTES, UNKNOWN, CallerIdentity, OutboundLeg
 from pbx.dialog.session import SDP
@@ -204,7 +205,10 @@ class TrunkLeg(OutboundLeg):
         add("CSeq", "1 INVITE")
         add("Contact", contact)
         add("Allow", ALLOW)
-        add("Supported", "timer, 100rel" if trunk.session_timers else "100rel")
+        supported = ["timer", "100rel"] if trunk.session_timers else ["100rel"]
+        if trunk.diversion:
+            supported.append("histinfo")
+        add("Supported", ", ".join(supported))
         if trunk.session_timers:
             add("Session-Expires", str(core.settings.session_expires))
         if trunk.send_pai:
@@ -251,11 +255,13 @@ def leg_beyond(
         outgoing: The number.
         place: Where the INVITE goes.
     """
-    party, dialled = numbers_of(outgoing.number, place.way.trunk, tools.router.situation)
+    situation = tools.router.situation
+    party, dialled = numbers_of(outgoing.number, place.way.trunk, situation)
     payer = request.on_behalf or request.route or request.caller
     beyond = Beyond(place.line, CallerIdentity(dialled, ""), payer, outgoing.emergency is not None)
     leg = TrunkLeg(owner, tools.emit, tools.wall, call.id, call.next_leg(), party, place, caller, beyond)
     leg.longest = outgoing.longest
+    leg.further = diversion_fields(request.diversions, place.line, place.way, situation)
     return leg
 
 

@@ -3,5 +3,6 @@ SIP as values: bytes to messages and back, with no I/O, no clock and no framewor
 
 In reading order: ``error``, ``grammar``, ``uri``, ``address``, ``via``, ``headers``, ``reasons``, ``message``,
 ``parser``, ``token``; then what messages carry: ``digest``, ``dialled``, ``multipart``, ``event``, ``replaces``,
-``refer``, ``sipfrag``, ``dtmf_info``, ``xml_text``, ``dialog_info``, ``pidf``, ``pidf_lo``, ``message_summary``.
+``refer``, ``diversion``, ``history_info``, ``sipfrag``, ``dtmf_info``, ``xml_text``, ``dialog_info``, ``pidf``,
+``pidf_lo``, ``message_summary``.
 """
