@@ -42,7 +42,7 @@ class Mailroom:
         database: Where all is kept but the audio.
         tasks: Where what nobody awaits runs.
         wall: The wall clock.
-        find: Where a number leads that a caller is sent on to; ``None`` for nowhere.
+        lead: Where a number leads that a caller is sent on to on behalf of an extension; ``None`` for nowhere.
 
     Attributes:
         mailboxes: The mailboxes; as a container, the numbers of those that were configured.
@@ -63,7 +63,7 @@ class Mailroom:
         database: Database,
         tasks: Tasks,
         wall: Callable[[], float],
-        find: Callable[[str], Destination | None],
+        lead: Callable[[str, str], Destination | None],
     ) -> None:
         self._directory = directory
         voicemail, folder = settings.voicemail, settings.data / "voicemail"
@@ -81,9 +81,6 @@ class Mailroom:
         self._retention = Retention(
             reactor, self.messages, tasks, days=voicemail.retention_days, deleted_days=voicemail.deleted_days
         )
-
-        def lead(number: str, owner: str) -> Destination | None:
-            return find(number)
 
         self._deposit = Deposit(self.mailboxes, self.messages, tasks, _limits(settings), lead)
         self.kinds: dict[str, Any] = {

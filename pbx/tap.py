@@ -246,7 +246,7 @@ class Exchange(Service):
         await lines.start()
         await self._read(lines.load)
         mailroom = self.mailroom = Mailroom(
-            self.reactor, settings, self.directory, database, self.tasks, self.wall, self._find
+            self.reactor, settings, self.directory, database, self.tasks, self.wall, self._lead
         )
         furniture = self.furniture = Furniture(
             self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions, mailroom,
@@ -311,8 +311,10 @@ class Exchange(Service):
         if self.lines is not None:
             self.lines.open()
 
-    def _find(self, number: str) -> Destination | None:
-        return None if self.furniture is None else self.furniture.find(number)
+    def _lead(self, number: str, owner: str) -> Destination | None:
+        if self.furniture is None or self.switchboard is None:
+            return None
+        return self.furniture.find(number) or self.switchboard.router.lead(number, owner)
 
     def _open_web(self, system: System) -> WebSite:
         extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture

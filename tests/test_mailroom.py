@@ -65,7 +65,7 @@ class MailroomTests(DatabaseTestCase):
         directory = Directory([Extension("1001", "Ann"), Extension("1002", "Bob", email="bob@example.com")])
         room = Mailroom(
             reactor, settings, directory, self.database, Tasks(), time.time,
-            lambda number: Destination("extension", number),
+            lambda number, owner: Destination("extension", number),
         )
         self.counts: list[tuple[Any, ...]] = []
         room.messages.on_counts(lambda mailbox, *counts: self.counts.append((mailbox.number, *counts)))

@@ -11,7 +11,7 @@ from attrs import evolve
 from pbx.calls.beyond import Outside
 from pbx.calls.destination import Branch
 from pbx.calls.failure import BUSY, NO_ANSWER
-from pbx.directory.dialplan import Decision, after, decide, ringing_plan
+from pbx.directory.dialplan import Decision, Destination, RouteRequest, after, decide, ringing_plan
 from pbx.directory.situation import Situation
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import Features
-    from pbx.directory.dialplan import Destination, Failed, Outcome, RouteRequest
+    from pbx.directory.dialplan import Failed, Outcome
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
     from pbx.directory.plan import Plan
@@ -107,7 +107,20 @@ class Router:
         """
         if destination.kind == "extension":
             return self.route(request)
+        if destination.kind == "number":
+            return self.route(evolve(request, on_behalf=destination.argument))
         return Decision(destination, (), request.diversions, request.on_behalf)
+
+    def lead(self, number: str, owner: str) -> Destination | None:
+        """
+        Where a number beyond the house leads that is called on behalf of an extension, such as one that has left a
+        message; ``None`` where the extension may not call it.
+        """
+        if not number.removeprefix("+").isdecimal() or number in self.situation.plan.urgent:
+            # A stranger chooses the number that it shows: it must switch nothing, and alarm nobody.
+            return None
+        decision = decide(RouteRequest(owner, number, owner), self.situation)
+        return Destination("number", number, owner) if decision.destination.kind == "outside" else None
 
     def after(self, number: str, failure: Failed, request: RouteRequest) -> Decision | None:
         """

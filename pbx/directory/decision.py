@@ -92,10 +92,12 @@ class Destination:
     Attributes:
         kind: ``extension``, ``ring_group``, ``menu``, ``conference``, ``voicemail`` (to leave a message), ``mailbox``
             (to hear messages), ``announcement``, ``directory`` (to dial by name), ``star``, ``pickup``,
-            ``night_switch``, ``outside`` (beyond the house), ``hangup`` or ``refuse``.
+            ``night_switch``, ``outside`` (beyond the house), ``hangup`` or ``refuse``; from a place also ``number``,
+            which the dialplan is asked about.
         target: The number; for ``announcement`` the prompt, for ``star`` the feature, for ``night_switch`` its digits.
         argument: For ``star``: what was dialled behind the code. For ``extension``: ``emergency`` when the emergency
-            centre calls it back, whatever it wants done with its calls.
+            centre calls it back, whatever it wants done with its calls. For ``number``: the extension on whose behalf
+            it is called.
         status: For ``refuse``: the SIP status.
         cause: For ``refuse``: the cause of ITU-T Q.850.
         text: For ``refuse``: the reason in words.

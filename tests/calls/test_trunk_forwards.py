@@ -8,6 +8,7 @@ from typing import Any
 
 from attrs import evolve
 
+from pbx.directory.dialplan import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.permissions import Permissions
@@ -16,6 +17,7 @@ from pbx.sip.history_info import Entry
 from pbx.sip.message import Request, Response
 from tests.calls.carrier import MAIN, MOBILE
 from tests.calls.phone import Phone
+from tests.calls.scripted import Scripted
 from tests.calls.test_trunk_inbound import IncomingCase
 
 ELSEWHERE = "+4915112345678"
@@ -325,3 +327,55 @@ class TransferTests(SentOnCase):
         self.network.advance(3)
         self.end()
         self.assertEqual(len(self.b.requests("BYE")), 1)
+
+
+class CallBackTests(IncomingCase):
+    """
+    Somebody beyond the house has left a message, and is called back from the mailbox.
+    """
+
+    number = "017612345678"
+
+    def setUp(self) -> None:
+        """
+        A mailbox that answers and calls back at once, for whoever dials *97.
+        """
+        async def take(visit: Any) -> Destination | None:
+            await visit.answer()
+            router = self.exchange.switchboard.router
+            return router.lead(self.number, "1001")
+
+        self.options = {"features": {"places": {"mailbox": Scripted(take)}, "star_codes": {"*97": "voicemail"}}}
+        super().setUp()
+
+    def call_back(self) -> Request:
+        """
+        Dial *97.
+        """
+        invite = self.anna.call("*97")
+        self.anna.acknowledge(invite, self.anna.last("INVITE"))
+        return invite
+
+    def test_called_back(self) -> None:
+        """
+        The number is dialled as the phone was shown it, at the expense of the mailbox's owner.
+        """
+        invite = self.call_back()
+        (onward,) = self.a.invites
+        self.assertEqual(onward.target.user, MOBILE)
+        self.a.reply(onward, 200, body=self.a.sdp())
+        self.anna.send(self.anna.within("BYE", invite, self.anna.last("INVITE"), cseq=9))
+        self.network.advance(0.1)
+        self.assertEqual(len(self.a.requests("BYE")), 1)
+        self.assertEqual(self.record["legs"][1]["payer"], "1001")
+
+    def test_what_is_never_called_back(self) -> None:
+        """
+        A stranger chooses the number that it shows: no star code, no emergency number, nothing that the owner may not
+        call.
+        """
+        router = self.exchange.switchboard.router
+        for number in ("*97", "112", "+112", "*21*0900", "09001234567", "anonymous@A", ""):
+            self.assertIsNone(router.lead(number, "1001"), number)
+        self.assertIsNotNone(router.lead(MOBILE, "1001"))
+        self.assertIsNone(router.lead(MOBILE, "1009"))
