@@ -280,7 +280,8 @@ class TrunkLine:
                 return TrunkState("degraded", f"its registration is being renewed: {failure}")
             if not registration.registered:
                 if failure is None:
-                    return TrunkState("degraded", "it is not registered yet")
+                    yet = "it is not registered yet" if registration.grant is None else "its registration has run out"
+                    return TrunkState("degraded", yet)
                 alive = verdict.pulse != "unknown" or failure.refused
                 return TrunkState("degraded" if alive else "down", f"it is not registered: {failure}")
         elif verdict == UNKNOWN and self.targets_of.trouble:

@@ -86,7 +86,9 @@ class LinesCase(SynchronousTestCase):
         self.transport.start()
         self.changes: list[tuple[str, str, str]] = []
         self.plan = Plan()
-        self.lines = TrunkLines(self.core, self.resolver, self.wall, self.alerts)
+        self.lines = TrunkLines(
+            self.core, self.resolver, self.wall, self.alerts, chance=lambda: self.chance
+        )
 
     def tearDown(self) -> None:
         """

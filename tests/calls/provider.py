@@ -19,6 +19,10 @@ Answer = int | tuple[int, tuple[tuple[str, str], ...]] | None
 """A status, one with header fields, or silence."""
 
 
+STALE = (("stale", "true"),)
+"""What stands for the header fields of a 401 that says so."""
+
+
 class Provider(DatagramProtocol):
     """
     One machine of a provider's.
@@ -162,8 +166,8 @@ class Provider(DatagramProtocol):
         if told is None:
             return None
         status, headers = (told, ()) if isinstance(told, int) else told
-        if status == 401 and not headers:
-            return self.ask(request)
+        if status == 401 and headers in ((), STALE):
+            return self.ask(request, stale=headers == STALE)
         if status == 200:
             return self._granted(request, headers)
         response = response_to(request, status, to_tag="theirs")
@@ -176,10 +180,14 @@ class Provider(DatagramProtocol):
         Ask for a digest.
         """
         self.nonces += 1
-        asked = Challenge("provider", f"nonce{self.nonces}", **{**self.challenge, **more})
+        asked = Challenge("provider", self._nonce, **{**self.challenge, **more})
         response = response_to(request, 401, to_tag="theirs")
         response.headers.add("WWW-Authenticate", str(asked))
         return response
+
+    @property
+    def _nonce(self) -> str:
+        return f"nonce{self.nonces} of {self.address}"
 
     def proven(self, request: Request) -> bool:
         """
@@ -189,7 +197,7 @@ class Provider(DatagramProtocol):
         if value is None or self.secret is None:
             return self.secret is None
         given = Credentials.parse(value)
-        return given.nonce == f"nonce{self.nonces}" and given.verifies(
+        return given.nonce == self._nonce and given.verifies(
             ha1(given.username, "provider", self.secret, given.algorithm), request.method, request.body
         )
 
