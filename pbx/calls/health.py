@@ -90,6 +90,7 @@ class Health:
         self._targets = targets
         self._changed = changed
         self._answered = False
+        self._stopped = False
         self._dead: dict[Target, str] = {}
         self._round: Deferred[None] | None = None
         self._next: IDelayedCall | None = None
@@ -103,37 +104,31 @@ class Health:
 
     def stop(self) -> None:
         """
-        End.
+        End; it begins no more.
         """
+        self._stopped = True
         if self._next is not None:
             self._next.cancel()
             self._next = None
-        asking, self._round = self._round, None
-        if asking is not None:
-            asking.cancel()
-
-    def again(self) -> None:
-        """
-        Ask now, unless that is under way.
-        """
-        if self._next is not None:
-            self._next.cancel()
-            self._ask_all()
+        if self._round is not None:
+            self._round.cancel()
 
     def _ask_all(self) -> None:
         self._next = None
         began = self._core.clock.seconds()
         asking = Deferred.fromCoroutine(self._look())
         self._round = asking
-        asking.addErrback(self._failed, asking)
-        asking.addCallback(lambda _: self._arm(began) if self._round is asking else None)
+        asking.addErrback(self._failed)
+        asking.addCallback(lambda _: self._arm(began))
 
-    def _failed(self, failure: Failure, asking: object) -> None:
-        if self._round is asking:
+    def _failed(self, failure: Failure) -> None:
+        if not self._stopped:
             self.log.failure("asking trunk {trunk!r} failed", failure, trunk=self._trunk.name)
 
     def _arm(self, began: float) -> None:
         self._round = None
+        if self._stopped:
+            return
         pause = float(self._trunk.options_interval)
         if self._dead or self.verdict.pulse == "dead":
             pause = min(pause, LOOK_SOONER)
@@ -148,6 +143,8 @@ class Health:
             return
         asked = [Deferred.fromCoroutine(self._one(target)) for target in found]
         results: list[tuple[bool, Any]] = await DeferredList(asked, consumeErrors=True)
+        if self._stopped:
+            return
         before, self._dead = self._dead, {}
         for target, (good, reason) in zip(found, results, strict=True):
             if not good:
