@@ -153,7 +153,7 @@ class TrunkLine:
         """
         Our Contact value, the same as in its registration.
         """
-        return marked(contact_of(flow, escaped(self.trunk.contact_user or self.trunk.username or "pbx")), self.mark)
+        return contact_at(self._made_of, self.mark, flow)
 
     def request_uri(self, number: str) -> str:
         """
@@ -251,7 +251,7 @@ class TrunkLine:
         self._health = Health(tools.core, trunk, self.targets_of, self._asked)
         self._registration: Registration | None = None
         if trunk.registers:
-            client = RegisterClient(tools.core, trunk, self.contact)
+            client = RegisterClient(tools.core, trunk, lambda flow: contact_at(trunk, self.mark, flow))
             self._registration = Registration(tools.core, trunk, client, self.targets_of, self.look, tools.chance)
 
     def _asked(self, revived: set[Target], died: set[Target]) -> None:
@@ -291,8 +291,9 @@ class TrunkLine:
         return TrunkState()
 
 
-def marked(contact: str, mark: str) -> str:
+def contact_at(trunk: Trunk, mark: str, flow: Flow) -> str:
     """
-    A Contact value with our mark in its URI.
+    Our Contact value at a trunk, with our mark in its URI.
     """
+    contact = contact_of(flow, escaped(trunk.contact_user or trunk.username or "pbx"))
     return f"{contact[:-1]};{MARK}={mark}>"
