@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Any
 from twisted.logger import Logger
 
 from pbx.calls.beyond import Outside
+from pbx.calls.callbacks import Callbacks
+from pbx.calls.emergency import NO_LINE, Emergencies
 from pbx.calls.trunks import TrunkLines
 from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
 from pbx.directory.plan_uses import unknown
 from pbx.directory.switches import Switches
 from pbx.directory.trunk import IDLE
+from pbx.features.emergency import NoEmergencyLine
 from pbx.features.night_switch import NightLamps, NightSwitch
 from pbx.ops.alerts import RECENT, Alerts
 from pbx.ops.below import name_servers
@@ -30,6 +33,7 @@ from pbx.transport.resolver import Resolver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pbx.calls.events import CallEvent
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
     from pbx.ops.settings import Settings
@@ -68,6 +72,8 @@ class Lines:
         alerts: What somebody must see to.
         usage: What each extension has used of its limits.
         toll: Who is told when one of these was reached.
+        callbacks: Who is called back by the emergency centre.
+        emergencies: Sees to emergency calls.
         kinds: By kind of destination, who serves it.
         lamps: What lamps show of the night switches.
     """
@@ -108,9 +114,12 @@ class Lines:
         transport.on_external_change(self.trunks.address_changed)
         self.usage = UsageCounters(reactor, wall, self.book)
         self.toll = TollWatch(reactor, self.alerts, self.usage)
+        self.callbacks = Callbacks(wall)
+        self.emergencies = Emergencies(self.alerts, self.callbacks, settings.server_name)
         self.lamps = NightLamps(self.book, self.switches, settings.star_codes)
         self.kinds: dict[str, Any] = {
             "night_switch": NightSwitch(self.book, self.switches, self.moved.move, directory),
+            NO_LINE: NoEmergencyLine(),
         }
 
     @property
@@ -119,8 +128,8 @@ class Lines:
         What the calls need of it.
         """
         return Outside(
-            self.book, self.trunks, usage=self.usage, switches=self.switches, alerts=self.alerts,
-            limited=self.toll.refused,
+            self.book, self.trunks, usage=self.usage, switches=self.switches, callbacks=self.callbacks,
+            alerts=self.alerts, limited=self.toll.refused, emergencies=self.emergencies,
         )
 
     def counts(self) -> dict[str, int]:
@@ -183,6 +192,12 @@ class Lines:
         alerts = await self._stored_alerts.load(RECENT)
         used = await self._cdr.outside_since(self.usage.day_began)
         self.alerts.restore(alerts)
+        for alert in alerts:
+            if alert.kind == "emergency" and "numbers" in alert.detail:
+                detail = alert.detail
+                self.callbacks.add(
+                    detail["extension"], detail["numbers"].split(), since=alert.began, test=detail["test"] == "yes"
+                )
         self.usage.restore(used)
 
     def open(self) -> None:
@@ -196,6 +211,13 @@ class Lines:
         Take leave of the trunks.
         """
         await self.trunks.stop()
+
+    def event(self, event: CallEvent) -> None:
+        """
+        Take what has happened to a call.
+        """
+        self.usage.event(event)
+        self.emergencies.event(event)
 
     async def stop(self) -> None:
         """

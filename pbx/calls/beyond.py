@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import Factory, frozen
 
 from pbx.calls.alerts import NoAlerts
+from pbx.calls.emergency import Emergencies
 from pbx.directory.plan import PlanBook
 from pbx.directory.trunk import TrunkState
 
@@ -165,6 +166,7 @@ class Outside:
         callbacks: Who made an emergency call lately.
         alerts: Who is told of what somebody must see to.
         limited: Told of each call that a toll-fraud limit did not let through.
+        emergencies: Sees to emergency calls.
     """
 
     book: PlanBook = Factory(PlanBook)
@@ -174,6 +176,7 @@ class Outside:
     callbacks: Callbacks = MappingProxyType({})
     alerts: IAlerts = Factory(NoAlerts)
     limited: Callable[[Limited], object] = lambda limited: None
+    emergencies: Emergencies = Factory(Emergencies)
 
 
 @frozen(eq=False)

@@ -4,7 +4,7 @@ The search for a trunk that takes a call: one after the other, and of each one s
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from attrs import evolve, frozen
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pbx.transport.resolver import Target
 
 T = TypeVar("T")
+
+End: TypeAlias = "Callable[[Failure], None]"
+"""What is done upon an answer that holds for all trunks."""
 
 MOST_REDIRECTS = 3
 """How often a provider may send a call on among its own servers: two that name each other must not keep it."""
@@ -111,35 +114,37 @@ class Hunt:
         trunk = place.line.trunk
         failure = _failure(trunk.name, status, text, response)
         self._failures.append((UNREACHED if response is None else ANSWERED, failure))
+        # Help may come over any of them, whatever the others say.
+        end = self._end if self._outgoing.emergency is None else self._on
         if leg.abandoned:
             self._on(failure)
         elif leg.progressed or (response is None and status not in (408, 503)):
             # It rang, or the fault is ours: the same would happen elsewhere, or two would ring.
-            self._end(failure)
+            end(failure)
         elif response is None or status == 503:
             # RFC 3263 4.3
             self._next_target(failure)
         elif status in (401, 407, 408) or 500 <= status < 600 or (status != 488 and status in trunk.failover_on):
             self._on(failure)
         elif status == 488:
-            self._not_acceptable(leg, place, failure)
+            self._not_acceptable(leg, place, failure, end)
         elif status < 400:
-            self._moved(place, response, failure)
+            self._moved(place, response, failure, end)
         else:
-            self._end(failure)
+            end(failure)
 
     # Inside.
 
-    def _not_acceptable(self, leg: OutboundLeg, place: Place, failure: Failure) -> None:
+    def _not_acceptable(self, leg: OutboundLeg, place: Place, failure: Failure, end: End) -> None:
         if leg.takes_keys and place.profile == "RTP/AVP":
             # One that insists on SRTP refuses RTP/AVP even with keys in it (RFC 4568 has no way to offer both).
             self._send(evolve(place, profile="RTP/SAVP"))
         elif 488 in place.line.trunk.failover_on:
             self._on(failure)
         else:
-            self._end(failure)
+            end(failure)
 
-    def _moved(self, place: Place, response: Response, failure: Failure) -> None:
+    def _moved(self, place: Place, response: Response, failure: Failure, end: End) -> None:
         """
         Follow a redirection among the provider's own servers; any other could lead to where each minute costs most.
         """
@@ -150,7 +155,7 @@ class Hunt:
             uri = None
         own = {trunk.host.lower(), trunk.domain.lower(), place.flow.remote[0]}
         if uri is None or uri.host.lower() not in own or self._redirects == MOST_REDIRECTS:
-            self._end(failure)
+            end(failure)
             return
         self._redirects += 1
         self._send(evolve(place, uri=place.line.request_uri(uri.user or place.way.number)))
@@ -233,6 +238,8 @@ class Hunt:
                 self._skip(way, why)
                 self._next_way()
                 return
+            if self._outgoing.emergency is not None:
+                self._tools.outside.emergencies.make_room(self._tools, line)
             profile = "RTP/SAVP" if line.trunk.srtp == "required" else "RTP/AVP"
             self._send(Place(way, line, flow, line.request_uri(way.number), profile))
             return

@@ -23,7 +23,7 @@ from pbx.calls.pickup import find_ringing, pick_up
 from pbx.calls.routing import Attempt, IAttemptUser
 from pbx.calls.trunk_leg import leg_beyond
 from pbx.calls.visit import Visit
-from pbx.directory.dialplan import MOST_DIVERSIONS, Diversion
+from pbx.directory.dialplan import CALLED_BACK, MOST_DIVERSIONS, Diversion
 from pbx.media.ports import PortsExhausted
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -181,7 +181,7 @@ class Journey:
         elif destination.kind == "pickup":
             self._pick_up(destination.target)
         elif destination.kind == "extension":
-            self._ring_extension(destination.target)
+            self._ring_extension(destination.target, destination.argument)
         elif destination.kind == "outside" and destination.outgoing is not None:
             self._ring_outside(destination.outgoing)
         else:
@@ -381,7 +381,7 @@ class Journey:
         """
         number, target = failure.moved_to, self._target
         if not target:
-            return None
+            return self.tools.outside.emergencies.unreached(self.tools, self.call, failure)
         # Another extension than the one that was called may ring for it.
         by = failure.moved_by or target
         passed = {by, target, *(diversion.number for diversion in self.diversions)}
@@ -402,22 +402,25 @@ class Journey:
         except PortsExhausted:
             self.end(503, 34, "No media port free")
 
-    def _ring_extension(self, number: str) -> None:
+    def _ring_extension(self, number: str, why: str) -> None:
         extension = self.tools.router.directory.extension(number)
         if extension is None:
             self.end(404, 1, "Unallocated number")
             return
         self._open()
-        self._target = number
+        self._target = "" if why else number
         # RFC 3325 9.1: the caller's phone shows who it talks to.
         self._show(extension.name, number)
-        branches, timeout = self.tools.router.branches(extension, self.caller, self._request)
+        branches, timeout = self.tools.router.branches(extension, self.caller, self._request, why)
+        if why == CALLED_BACK:
+            self.tools.outside.emergencies.protect(self.call.id)
         timeout, self._patience = self._patience or timeout, None
         self._meanwhile.begin(self.leg)
         self._try(branches, timeout)
 
     def _ring_outside(self, outgoing: Outgoing) -> None:
         self._open()
+        self.tools.outside.emergencies.begin(self.tools, self.call, self.caller, outgoing)
         self._show("", numbers_of(outgoing.number, outgoing.route, self.tools.router.situation)[1])
         self._meanwhile.begin(self.leg)
         self._try([Branch(outgoing.number, outgoing=outgoing)], OUTSIDE_PATIENCE)

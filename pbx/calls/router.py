@@ -11,7 +11,15 @@ from attrs import evolve
 from pbx.calls.beyond import Outside
 from pbx.calls.destination import Branch
 from pbx.calls.failure import BUSY, NO_ANSWER
-from pbx.directory.dialplan import Decision, Destination, RouteRequest, after, decide, ringing_plan
+from pbx.directory.dialplan import (
+    CALLED_BACK,
+    Decision,
+    Destination,
+    RouteRequest,
+    after,
+    decide,
+    ringing_plan,
+)
 from pbx.directory.situation import Situation
 
 if TYPE_CHECKING:
@@ -27,6 +35,10 @@ if TYPE_CHECKING:
 
 UNREGISTERED = 20
 """The cause of ITU-T Q.850 by which an attempt says that no phone could be reached."""
+
+
+CALL_BACK = 170.0
+"""Seconds for which a call back of the emergency centre rings: as long as an INVITE may (RFC 3261 16.6)."""
 
 
 class Reachable:
@@ -132,7 +144,7 @@ class Router:
         return self._told(after(extension, outcome_of(failure), request, self.situation, failure))
 
     def branches(
-        self, extension: Extension, caller: CallerIdentity, request: RouteRequest
+        self, extension: Extension, caller: CallerIdentity, request: RouteRequest, why: str = ""
     ) -> tuple[list[Branch], float]:
         """
         Whom to ring for an extension, and for how long.
@@ -141,7 +153,12 @@ class Router:
             extension: The extension.
             caller: Who calls, as those are told that are asked whether they take the call.
             request: By which it was called.
+            why: The argument of the destination: an extension that the emergency centre calls back rings with the
+                desk, whatever is wanted with its calls.
         """
+        if why == CALLED_BACK:
+            both = dict.fromkeys((extension.number, self.situation.plan.emergency.desk or extension.number))
+            return [Branch(number) for number in both], CALL_BACK
         timeout = extension.handling.no_answer_timeout or self._no_answer_timeout
         branches = []
         for ring in ringing_plan(extension, self.situation, request):

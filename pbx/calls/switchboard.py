@@ -14,6 +14,7 @@ from pbx.calls import transfer
 from pbx.calls.beyond import Beyond, Outside
 from pbx.calls.call import RETRY_AFTER, Call
 from pbx.calls.caller import asks_for_privacy, stranger
+from pbx.calls.emergency import is_urgent
 from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg, LegState
 from pbx.calls.loops import LoopWatch
@@ -149,6 +150,7 @@ class Switchboard:
         End every call, with BYE to both sides, and begin none any more.
         """
         self._stopped = True
+        self._tools.outside.emergencies.stop()
         if self._watch is not None:
             self._watch.cancel()
             self._watch = None
@@ -249,7 +251,7 @@ class Switchboard:
         if line is not None and method != "REGISTER":
             self._from_trunk(transaction, request, line)
             return
-        extension = self._authenticator.identify(transaction, request)
+        extension = self._authenticator.identify(transaction, request, disabled=self._urgent(request))
         if extension is None:
             return
         if method == "REGISTER":
@@ -303,6 +305,15 @@ class Switchboard:
 
     # Inside.
 
+    def _urgent(self, request: Request) -> bool:
+        """
+        Whether a request calls an emergency number: that is served from any phone of the house, also one whose
+        extension was disabled.
+        """
+        if request.method != "INVITE" or "Replaces" in request.headers:
+            return False
+        return dialled_number(request.target) in self._tools.router.situation.plan.urgent
+
     def _call(self, transaction: ServerTransaction, request: Request, extension: Extension) -> None:
         number = dialled_number(request.target)
         self._refuse_loop(extension.number, number)
@@ -353,7 +364,7 @@ class Switchboard:
         call = self._begun(transaction, invite, face, wanted, decision, Beyond(line, face))
         if call is None:
             return
-        if full:
+        if full and not is_urgent(decision):
             text = f"Trunk {trunk.name} has no channel free"
             if self._is_news(text):
                 self.log.warn(
@@ -383,7 +394,7 @@ class Switchboard:
             self._tools, call_id, caller, wanted.number, transaction.flow, invite, self._over, wanted.caller, beyond
         )
         self.log.info("{call_id}: {caller} calls {number}", call_id=call_id, caller=wanted.caller, number=wanted.number)
-        if len(self.calls) > self._settings.max_calls:
+        if len(self.calls) > self._settings.max_calls and not is_urgent(decision):
             if self._is_news("too many calls"):
                 self.log.error(
                     "{call_id}: refused, {count} calls are live already; raise the limit on open files or widen the "

@@ -262,6 +262,9 @@ def leg_beyond(
     leg = TrunkLeg(owner, tools.emit, tools.wall, call.id, call.next_leg(), party, place, caller, beyond)
     leg.longest = outgoing.longest
     leg.further = diversion_fields(request.diversions, place.line, place.way, situation)
+    if outgoing.emergency is not None:
+        more = tools.outside.emergencies.supplement(call.id)
+        leg.further, leg.extra_parts = (*leg.further, *more.headers), more.parts
     return leg
 
 

@@ -77,9 +77,17 @@ class Authenticator:
         self._settings = settings
         self._nonces.repeat_without_qop = settings.without_qop
 
-    def identify(self, transaction: ServerTransaction, request: Request) -> Extension | None:
+    def identify(
+        self, transaction: ServerTransaction, request: Request, *, disabled: bool = False
+    ) -> Extension | None:
         """
         Find out who sent a request.
+
+        Args:
+            transaction: The request's.
+            request: The request.
+            disabled: Whether an extension that was disabled is known by its credentials all the same, for this request
+                alone.
 
         Returns:
             The extension; ``None`` when the request was challenged, which is done then.
@@ -100,7 +108,8 @@ class Authenticator:
             return None
         extension = self._directory.extension(credentials.username)
         algorithm = credentials.algorithm
-        known = extension.digests.get(algorithm) if extension is not None and extension.enabled else None
+        may = extension is not None and (extension.enabled or disabled)
+        known = extension.digests.get(algorithm) if extension is not None and may else None
         # With the URI as sent: SIPp and some gateways write another one than the Request-URI.
         right = credentials.verifies(known or NOBODY[algorithm], request.method, request.body)
         if not right or known is None or extension is None:

@@ -13,10 +13,13 @@ from zope.interface import implementer
 
 import pbx
 from pbx.calls.beyond import Outside
+from pbx.calls.callbacks import Callbacks
+from pbx.calls.emergency import Emergencies
 from pbx.calls.record import IRecords, Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.tools import CallSettings, Features
 from pbx.calls.trace import CallTrace
+from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
@@ -35,6 +38,7 @@ from pbx.transaction.timers import Timers
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer
 from pbx.transport.settings import TransportSettings
+from tests.calls.alerted import Alerted
 from tests.calls.fake_lines import FakeLines
 from tests.media.memory import memory_engine
 from tests.media.threads import VirtualThreads
@@ -139,13 +143,22 @@ class MemoryExchange:
         self.music = Music(self.sounds, self.engine.pacer, self.tasks)
         self.book = PlanBook(plan or NO_PLAN)
         self.lines = FakeLines(self.book.plan, self.transport)
+        self.alerts = Alerted()
+        self.usage = UsageCounters(network.clock, self.wall, self.book)
+        self.callbacks = Callbacks(self.wall)
+        self.emergencies = Emergencies(self.alerts, self.callbacks, "pbx.example.com")
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
             self.wall, calls or CallSettings(), Features(self.sounds, self.music, **(features or {})),
-            Outside(self.book, self.lines),
+            Outside(
+                self.book, self.lines, usage=self.usage, callbacks=self.callbacks, alerts=self.alerts,
+                limited=TollWatch(network.clock, self.alerts, self.usage).refused, emergencies=self.emergencies,
+            ),
         )
         self.recorder = Recorder(self.kept)
         self.switchboard.on_event(self.recorder.event)
+        self.switchboard.on_event(self.usage.event)
+        self.switchboard.on_event(self.emergencies.event)
         self.transport.start()
         self.location.start()
         self.switchboard.start()
@@ -176,6 +189,7 @@ class MemoryExchange:
             "records": len(self.recorder),
             "transactions": self.transactions.active,
             "tasks": len(self.tasks),
+            "notifications": len(self.emergencies.notifications),
         }
 
     def stop(self) -> None:

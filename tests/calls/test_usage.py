@@ -20,6 +20,7 @@ from pbx.directory.dialplan import Limited
 from pbx.directory.permissions import NOTHING_USED, Usage
 from pbx.directory.plan import Plan, PlanBook, Site
 from pbx.directory.rates import Rate, cost
+from tests.calls.alerted import Alerted
 
 BERLIN = ZoneInfo("Europe/Berlin")
 RATES = {
@@ -28,27 +29,6 @@ RATES = {
         "4930": Rate("4930", Decimal("0.12"), first=1, increment=1),
     }
 }
-
-
-class Alerted:
-    """
-    Who remembers what it was told.
-    """
-
-    def __init__(self) -> None:
-        self.told: list[tuple[str, ...]] = []
-
-    def alert(self, kind: str, subject: str, text: str, **more: Any) -> None:
-        """
-        Something is wrong.
-        """
-        self.told.append(("alert", kind, subject, text))
-
-    def settled(self, kind: str, subject: str, text: str) -> None:
-        """
-        It is well again.
-        """
-        self.told.append(("settled", kind, subject, text))
 
 
 class UsageCase(SynchronousTestCase):
@@ -278,16 +258,16 @@ class TollWatchTests(UsageCase):
         A refused call is alerted and audited, once a minute for each extension; a new day settles it.
         """
         alerted = Alerted()
-        watch = TollWatch(self.clock, alerted, self.usage)  # type: ignore[arg-type]
+        watch = TollWatch(self.clock, alerted, self.usage)
         for _ in range(100):
             watch.refused(Limited("1001", "concurrent", "+49891", "4 calls at once are allowed"))
             self.clock.advance(0.7)
         watch.refused(Limited("1002", "minutes", "+49891", "600 minutes a day are allowed"))
-        self.assertEqual([told[:3] for told in alerted.told], [
+        self.assertEqual([(told.what, told.kind, told.subject) for told in alerted.told], [
             ("alert", "toll_limit", "1001"), ("alert", "toll_limit", "1001"), ("alert", "toll_limit", "1002"),
         ])
-        self.assertIn("1001 was refused a call to +49891: 4 calls at once are allowed.", alerted.told[0][3])
+        self.assertIn("1001 was refused a call to +49891: 4 calls at once are allowed.", alerted.told[0].text)
         self.clock.advance(7200)
         self.used()
-        self.assertEqual([told[:3] for told in alerted.told[3:]],
-                         [("settled", "toll_limit", "1001"), ("settled", "toll_limit", "1002")])
+        self.assertEqual([(told.what, told.subject) for told in alerted.told[3:]],
+                         [("settled", "1001"), ("settled", "1002")])

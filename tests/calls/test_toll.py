@@ -1,0 +1,72 @@
+"""
+Toll-fraud limits: the call that is refused, and who hears of it.
+"""
+
+from __future__ import annotations
+
+from pbx.directory.permissions import TollLimits
+from tests.calls.carrier import MOBILE, TrunkCase
+
+
+class TollTests(TrunkCase):
+    """
+    The limits on ordinary calls.
+    """
+
+    plan = {"limits": TollLimits(concurrent=3, minutes_per_day=10)}
+
+    def test_fourth_call(self) -> None:
+        """
+        The fourth call at once is refused, with the reason, and somebody is told; the end of one makes room.
+        """
+        talks = []
+        for place in range(4):
+            phone = self.phone("1001")
+            invite = phone.call(MOBILE)
+            if place < 3:
+                carrier = self.a
+                carrier.reply(carrier.invites[-1], 200, body=carrier.sdp())
+                answer = phone.last("INVITE")
+                phone.acknowledge(invite, answer)
+                talks.append((phone, invite, answer))
+        answer = phone.last("INVITE")
+        phone.acknowledge_refusal(invite, answer)
+        self.assertEqual((answer.status, len(self.a.invites)), (403, 3))
+        (told,) = self.exchange.alerts.told
+        self.assertEqual((told.kind, told.subject, told.detail["limit"]), ("toll_limit", "1001", "concurrent"))
+        self.assertEqual(self.exchange.records[0]["reason"], (answer.headers.get("Reason") or "").split('"')[1])
+        self.assertEqual(len(self.logged("audit: 1001 was refused a call to +4917612345678 by its limits")), 1)
+        for phone, invite, answer in talks:
+            phone.send(phone.within("BYE", invite, answer, cseq=9))
+            self.network.advance(0.1)
+        invite = phone.call(MOBILE)
+        self.assertEqual(len(self.a.invites), 4)
+        self.a.reply(self.a.invites[-1], 486)
+        phone.acknowledge_refusal(invite, phone.last("INVITE"))
+
+    def test_minutes(self) -> None:
+        """
+        Who has used the minutes of the day calls nobody more, until the next.
+        """
+        phone = self.phone("1001")
+        invite = phone.call(MOBILE)
+        self.a.reply(self.a.invites[-1], 200, body=self.a.sdp())
+        answer = phone.last("INVITE")
+        phone.acknowledge(invite, answer)
+        self.network.advance(1)
+        phone.send(phone.within("BYE", invite, answer, cseq=9))
+        self.network.advance(0.1)
+        self.exchange.usage.restore([{
+            "trunk": "A", "payer": "1001", "party": MOBILE, "answered": "2023-11-14T22:20:00+00:00",
+            "ended": "2023-11-14T23:10:00+00:00",
+        }])
+        invite = phone.call(MOBILE)
+        answer = phone.last("INVITE")
+        phone.acknowledge_refusal(invite, answer)
+        self.assertEqual((answer.status, len(self.a.invites)), (403, 1))
+        self.network.advance(24 * 3600)
+        phone.register(expires=600)
+        phone.call(MOBILE)
+        self.assertEqual(len(self.a.invites), 2)
+        self.a.reply(self.a.invites[-1], 486)
+        self.network.advance(1)
