@@ -148,6 +148,7 @@ class Lines:
         """
         self.book.configure(settings.plan)
         self._warn()
+        self.lamps.reconfigure(settings.star_codes)
         self.alerts.reconfigure(
             mail=settings.alerts.mail, can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name
         )

@@ -109,10 +109,20 @@ class NightLamps:
     def __init__(self, book: PlanBook, switches: Switches, star_codes: Mapping[str, str]) -> None:
         self._book = book
         self._switches = switches
-        self._code = next((code for code, feature in star_codes.items() if feature == "night_switch"), None)
+        self._code = _code(star_codes)
         self._listeners: list[Callable[[str], None]] = []
         switches.on_change(self._moved)
         book.on_change(self._plan_changed)
+
+    def reconfigure(self, star_codes: Mapping[str, str]) -> None:
+        """
+        Have the numbers that are dialled now: the lamps of the others are no more.
+        """
+        before, self._code = self._code, _code(star_codes)
+        if before is None or before == self._code:
+            return
+        for switch in sorted({each.switch for each in self._book.plan.conditions.values() if each.switch}):
+            self._tell(before + switch)
 
     def __contains__(self, number: object) -> bool:
         return isinstance(number, str) and bool(self._names(number))
@@ -167,3 +177,7 @@ def is_night(names: list[str], switches: Switches) -> bool:
 
 def _word(on: bool) -> str:
     return "on" if on else "off"
+
+
+def _code(star_codes: Mapping[str, str]) -> str | None:
+    return next((code for code, feature in star_codes.items() if feature == "night_switch"), None)

@@ -166,6 +166,22 @@ class NightLampTests(LampCase):
         without = NightLamps(self.book, self.switches, {code: name for code, name in USUAL.items() if code != "*28"})
         self.assertNotIn("*282", without)
 
+    def test_another_code(self) -> None:
+        """
+        When another star code is dialled, the lamps of the one before are no more, and there are those of the new one.
+        """
+        lamps = self.lamps()
+        self.night.reconfigure(USUAL)
+        self.wait(1)
+        self.assertEqual([lamp.state.state for lamp in lamps], ["active"] * 2)
+        self.night.reconfigure({"*29": "night_switch"})
+        self.wait(1)
+        self.assertEqual([lamp.state.state for lamp in lamps], ["terminated"] * 2)
+        self.assertEqual(Lamp(self.phone("1005"), "*292").answer.status, 200)
+        self.night.reconfigure({})
+        self.assertNotIn("*292", self.night)
+        self.wait(1)
+
     def test_taken_away(self) -> None:
         """
         When the condition is no more, whoever looks at its lamp is told that there is none.
