@@ -195,18 +195,22 @@ class Reloading:
             )
 
 
-def ensure_certificate(settings: Settings) -> None:
+def ensure_certificate(settings: Settings) -> bool:
     """
     See to it that there is a certificate, where the operator named none: one of our own making.
+
+    Returns:
+        Whether one was made.
 
     Raises:
         ForeignCertificateError: Somebody else's is there, and can't be used.
         OSError: It can't be written.
     """
-    if settings.own_certificate:
-        reached = below.certificate_addresses(settings, KernelInterfaces().local_addresses())
-        own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, reached)
-        own.ensure(dt.datetime.now(dt.UTC))
+    if not settings.own_certificate:
+        return False
+    reached = below.certificate_addresses(settings, KernelInterfaces().local_addresses())
+    own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, reached)
+    return own.ensure(dt.datetime.now(dt.UTC))
 
 
 def ground(
@@ -223,8 +227,9 @@ def ground(
         engine: The media.
     """
     def show(settings: Settings) -> Callable[[], object]:
-        ensure_certificate(settings)
-        return certificate.prepare(settings.cert_file, settings.key_file)
+        put = certificate.prepare(settings.cert_file, settings.key_file)
+        # Only then: one that is damaged is a mistake to be told, and phones may know its key.
+        return certificate.prepare(settings.cert_file, settings.key_file) if ensure_certificate(settings) else put
 
     def let_in(settings: Settings) -> Callable[[], object]:
         wanted = below.guard_settings(settings)

@@ -43,11 +43,13 @@ class LastingExchange(Exchange):
         expected: What lines of trouble in the log say that belong to the test.
     """
 
-    def __init__(self, settings: Mapping[str, Mapping[str, Any]] | None = None, host: str = "127.0.0.1") -> None:
+    def __init__(
+        self, settings: Mapping[str, Mapping[str, Any]] | None = None, host: str = "127.0.0.1", calls: int = 10
+    ) -> None:
         before, tempfile.tempdir = tempfile.tempdir, str(new_directory())
         self._room = Path(tempfile.tempdir)
         try:
-            super().__init__(settings, host, calls=10)
+            super().__init__(settings, host, calls=calls)
         finally:
             tempfile.tempdir = before
         self.expected: re.Pattern[str] | None = None
