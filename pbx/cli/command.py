@@ -13,7 +13,7 @@ import treq
 from twisted.internet.task import react
 from twisted.web.client import Agent
 
-from pbx.cli import alerts, exchange, people, places, route, sounds, voicemail
+from pbx.cli import alerts, exchange, people, places, route, routes, sounds, trunks, voicemail
 from pbx.cli.api import TIMEOUT, Api, CliError, UnsuccessfulError, policy
 from pbx.cli.offer import common
 
@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
     whole = argparse.ArgumentParser(prog="pbxctl", description="The exchange from the command line.")
     common(whole, is_command=False)
     commands = whole.add_subparsers(required=True, metavar="COMMAND")
-    for subject in (exchange, alerts, people, voicemail, places, sounds, route):
+    for subject in (exchange, alerts, people, voicemail, places, sounds, trunks, routes, route):
         subject.offer(commands)
     return whole
 

@@ -250,6 +250,20 @@ class Limits(Section, frozen=True):
     longest: Annotated[int, Meta(ge=1, le=10_000, description="whole minutes, 1 to 10000")] = 240
 
 
+class Permissions(Section, frozen=True):
+    """
+    What one extension may do beyond the house (:class:`pbx.directory.permissions.Permissions`), as the API takes it.
+    """
+
+    classes: Classes | None = None
+    caller_id: Number = None
+    concurrent: Concurrent | None = None
+    minutes_per_day: Minutes | None = None
+    spend_per_day: Money = None
+    hours: Name | None = None
+    location: Name | None = None
+
+
 class Location(Section, frozen=True):
     """
     A place where phones stand (:class:`pbx.directory.emergency.Location`).

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 import msgspec
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET
 
-from pbx.ops.plan_sections import Classes, Concurrent, Minutes, Money, Name, Number
+from pbx.ops.plan_sections import Permissions as PermissionsBody
+from pbx.web.changes import changed
 from pbx.web.extensions import ExtensionGoneError
 from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Route
@@ -21,18 +22,7 @@ if TYPE_CHECKING:
     from pbx.directory.permissions import Permissions
 
 
-class ChangedPermissions(msgspec.Struct, frozen=True):
-    """
-    The body that changes some of it; what it leaves out stays as it is, and ``null`` leaves it to the whole site.
-    """
-
-    classes: Classes | UnsetType | None = UNSET
-    caller_id: Number | UnsetType | None = UNSET
-    concurrent: Concurrent | UnsetType | None = UNSET
-    minutes_per_day: Minutes | UnsetType | None = UNSET
-    spend_per_day: Money | UnsetType = UNSET
-    hours: Name | UnsetType | None = UNSET
-    location: Name | UnsetType | None = UNSET
+ChangedPermissions = changed(PermissionsBody)
 
 
 class PermissionsOfExtensions:
