@@ -15,7 +15,7 @@ from pbx.directory.plan import PlanBook
 from pbx.directory.trunk import TrunkState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from pbx.calls.alerts import IAlerts
     from pbx.calls.leg import Leg
@@ -59,6 +59,12 @@ class Line(Protocol):
         """
 
     @property
+    def routes(self) -> Sequence[str]:
+        """
+        The Route values of an INVITE to it.
+        """
+
+    @property
     def credentials(self) -> ICredentials:
         """
         What its challenges are answered with.
@@ -82,6 +88,11 @@ class Line(Protocol):
     async def flow(self, target: Target) -> Flow:
         """
         The way there; raises :class:`~pbx.transport.flow.FlowClosed`.
+        """
+
+    def failed(self, target: Target) -> None:
+        """
+        No answer has come from there: it is tried last for a while.
         """
 
     def contact(self, flow: Flow) -> str:

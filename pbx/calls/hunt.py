@@ -84,6 +84,7 @@ class Hunt:
         self._note = note
         self._ways = list(outgoing.ways)
         self._targets: list[Target] = []
+        self._target: Target | None = None
         self._place: Place | None = None
         self._failures: list[tuple[int, Failure]] = []
         self._redirects = 0
@@ -113,6 +114,8 @@ class Hunt:
             return
         trunk = place.line.trunk
         failure = _failure(trunk.name, status, text, response)
+        if response is None and status in (408, 503) and self._target is not None and not leg.progressed:
+            place.line.failed(self._target)
         self._failures.append((UNREACHED if response is None else ANSWERED, failure))
         # Help may come over any of them, whatever the others say.
         end = self._end if self._outgoing.emergency is None else self._on
@@ -231,6 +234,7 @@ class Hunt:
             try:
                 flow = await self._in_time(line.flow(target))
             except (FlowClosed, TimeoutError) as error:
+                line.failed(target)
                 why = str(error) or f"no connection to {target.host} in time"
                 continue
             why = self._not_now(line, way)
@@ -240,6 +244,7 @@ class Hunt:
                 return
             if self._outgoing.emergency is not None:
                 self._tools.outside.emergencies.make_room(self._tools, line)
+            self._target = target
             profile = "RTP/SAVP" if line.trunk.srtp == "required" else "RTP/AVP"
             self._send(Place(way, line, flow, line.request_uri(way.number), profile))
             return

@@ -278,7 +278,9 @@ class Switchboard:
         usage = self._core.usage((request.call_id, request.to_tag or "", request.from_tag or ""))
         beyond = _beyond(usage)
         if beyond is not None:
-            if self._lines.recognise(transaction.flow, request) is not beyond.line:
+            line = self._lines.recognise(transaction.flow, request)
+            # A provider may have several trunks at the same addresses.
+            if line is None or line.trunk.host != beyond.line.trunk.host:
                 raise ProtocolError(403, "Forbidden")
             return True
         extension = self._authenticator.identify(transaction, request)

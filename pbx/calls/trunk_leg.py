@@ -198,6 +198,9 @@ class TrunkLeg(OutboundLeg):
         headers = Headers()
         add = headers.add
         add("Max-Forwards", str(max_forwards))
+        for route in line.routes:
+            # RFC 3608 6.1
+            add("Route", route)
         own = UNKNOWN if anonymous else _named(name, line.from_uri(way.caller))
         add("From", f"{own};tag={self._tag}")
         add("To", f"<{line.from_uri(way.number)}>")

@@ -149,6 +149,12 @@ class TrunkLine:
         """
         return await self._tools.core.transactions.transport.open(target)
 
+    def failed(self, target: Target) -> None:
+        """
+        No answer has come from there: it is tried last for a while.
+        """
+        self.targets_of.failed(target)
+
     def contact(self, flow: Flow) -> str:
         """
         Our Contact value, the same as in its registration.

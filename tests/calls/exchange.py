@@ -19,6 +19,7 @@ from pbx.calls.record import IRecords, Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.tools import CallSettings, Features
 from pbx.calls.trace import CallTrace
+from pbx.calls.trunks import TrunkLines
 from pbx.calls.usage import TollWatch, UsageCounters
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
@@ -37,12 +38,15 @@ from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer
+from pbx.transport.lookup import Lookup
+from pbx.transport.resolver import Resolver
 from pbx.transport.settings import TransportSettings
 from tests.calls.alerted import Alerted
 from tests.calls.fake_lines import FakeLines
 from tests.media.memory import memory_engine
 from tests.media.threads import VirtualThreads
 from tests.network import Network
+from tests.transport.test_resolver import Zone
 
 REALM = "pbx-test"
 ADDRESS = "10.0.0.1"
@@ -106,6 +110,7 @@ class MemoryExchange:
         transport: TransportSettings | None = None,
         features: dict[str, Any] | None = None,
         plan: Plan | None = None,
+        real_lines: bool = False,
         address: str = ADDRESS,
         extensions: tuple[str, ...] = tuple(f"100{n}" for n in range(1, 10)),
     ) -> None:
@@ -142,11 +147,16 @@ class MemoryExchange:
         self.sounds = Sounds(self.threads, [SOUNDS])
         self.music = Music(self.sounds, self.engine.pacer, self.tasks)
         self.book = PlanBook(plan or NO_PLAN)
-        self.lines = FakeLines(self.book.plan, self.transport)
         self.alerts = Alerted()
         self.usage = UsageCounters(network.clock, self.wall, self.book)
         self.callbacks = Callbacks(self.wall)
         self.emergencies = Emergencies(self.alerts, self.callbacks, "pbx.example.com")
+        self.lines: Any = FakeLines(self.book.plan, self.transport)
+        if real_lines:
+            self.lines = TrunkLines(
+                self.core, Resolver(Lookup(Zone(), reactor)), self.wall, self.alerts, self.book.plan, lambda: 0.5
+            )
+            self.book.on_change(self.lines.plan_changed)
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
             self.wall, calls or CallSettings(), Features(self.sounds, self.music, **(features or {})),
@@ -162,6 +172,9 @@ class MemoryExchange:
         self.transport.start()
         self.location.start()
         self.switchboard.start()
+        self.real_lines = real_lines
+        if real_lines:
+            self.lines.start()
 
     def wall(self) -> float:
         """
@@ -197,6 +210,9 @@ class MemoryExchange:
         Stop, and let the network run until nothing moves.
         """
         self.switchboard.stop()
+        if self.real_lines:
+            Deferred.fromCoroutine(self.lines.stop())
+            self.network.advance(2)
         self.network.advance(1)
         self.location.stop()
         self.engine.stop()

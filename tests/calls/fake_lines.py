@@ -28,6 +28,7 @@ class FakeLine:
         hosts: The addresses of its servers.
         failing: Those to which there is no connection.
         waits: A Deferred that looking up waits for.
+        noted: The servers that calls found silent.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class FakeLine:
         self.hosts = [trunk.host]
         self.failing: set[str] = set()
         self.waits: Any = None
+        self.noted: list[str] = []
         self._transport = transport
         self._changed = changed
         self._state = TrunkState()
@@ -94,6 +96,19 @@ class FakeLine:
         if target.host in self.failing or target.transport in self.failing:
             raise FlowClosed(f"{target.host} refuses")
         return await self._transport.open(target)
+
+    @property
+    def routes(self) -> list[str]:
+        """
+        None.
+        """
+        return []
+
+    def failed(self, target: Target) -> None:
+        """
+        Note which server has failed.
+        """
+        self.noted.append(target.host)
 
     def contact(self, flow: Flow) -> str:
         """
