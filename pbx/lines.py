@@ -194,11 +194,8 @@ class Lines:
         used = await self._cdr.outside_since(self.usage.day_began)
         self.alerts.restore(alerts)
         for alert in alerts:
-            if alert.kind == "emergency" and "numbers" in alert.detail:
-                detail = alert.detail
-                self.callbacks.add(
-                    detail["extension"], detail["numbers"].split(), since=alert.began, test=detail["test"] == "yes"
-                )
+            if alert.kind == "emergency":
+                self.callbacks.restore(alert.detail, alert.began)
         self.usage.restore(used)
 
     def open(self) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from attrs import frozen
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
 KEPT: Final = 3 * 3600.0
 """Seconds for which a call back is recognised: a line that broke is called at once, helpers who do not find the house
@@ -63,6 +63,18 @@ class Callbacks:
             del self._by_number[number]
         while len(self._by_number) > MOST:
             del self._by_number[next(iter(self._by_number))]
+
+    def restore(self, detail: Mapping[str, str], since: float) -> None:
+        """
+        Take up a call of before a restart.
+
+        Args:
+            detail: What was told of it.
+            since: When it was made.
+        """
+        numbers = detail.get("numbers", "").split()
+        if numbers and "extension" in detail:
+            self.add(detail["extension"], numbers, since=since, test=detail.get("test") == "yes")
 
     def get(self, number: str, default: str, /) -> str:
         """

@@ -25,6 +25,8 @@ from pbx.sip.pidf_lo import LocationDocument
 from pbx.sip.token import random_hex
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pbx.calls.alerts import IAlerts
     from pbx.calls.beyond import Line
     from pbx.calls.call import Call
@@ -115,6 +117,9 @@ class Emergencies:
         self._live[call.id] = _Live(
             caller, outgoing, subject, self._supplement(caller.number, emergency.location, now)
         )
+        if len(tools.calls) > tools.settings.max_calls:
+            # Each call beyond those has no port of its own.
+            self._end_newest(list(tools.calls.values()), "An emergency call needed its place in the exchange")
         if self._callbacks is not None:
             self._callbacks.add(caller.number, back, since=now, test=emergency.test)
         who = f"{caller.number} ({caller.name})" if caller.name else caller.number
@@ -160,13 +165,7 @@ class Emergencies:
         if not line.full:
             return
         calls = {leg.call: tools.calls[leg.call] for leg in line.channels if leg.call in tools.calls}
-        ordinary = [call for call in calls.values() if call.id not in self._live and call.id not in self._back]
-        if not ordinary:
-            return
-        newest = max(ordinary, key=lambda call: call.began)
-        text = f"An emergency call needed its channel of trunk {line.trunk.name}"
-        self.log.warn("{call_id}: ended: {text}", call_id=newest.id, text=text)
-        newest.hang_up(PREEMPTED, text)
+        self._end_newest(list(calls.values()), f"An emergency call needed its channel of trunk {line.trunk.name}")
 
     def unreached(self, tools: CallTools, call: Call, failure: Failure) -> Decision | None:
         """
@@ -220,6 +219,13 @@ class Emergencies:
         Tell nobody any more.
         """
         self.notifications.stop()
+
+    def _end_newest(self, calls: Sequence[Call], text: str) -> None:
+        ordinary = [call for call in calls if call.id not in self._live and call.id not in self._back]
+        if ordinary:
+            newest = max(ordinary, key=lambda call: call.began)
+            self.log.warn("{call_id}: ended: {text}", call_id=newest.id, text=text)
+            newest.hang_up(PREEMPTED, text)
 
     def _supplement(self, number: str, location: Location | None, now: float) -> Supplement:
         urgent = (("Priority", "emergency"),)

@@ -419,8 +419,8 @@ class Journey:
         self._try(branches, timeout)
 
     def _ring_outside(self, outgoing: Outgoing) -> None:
-        self._open()
         self.tools.outside.emergencies.begin(self.tools, self.call, self.caller, outgoing)
+        self._open()
         self._show("", numbers_of(outgoing.number, outgoing.route, self.tools.router.situation)[1])
         self._meanwhile.begin(self.leg)
         self._try([Branch(outgoing.number, outgoing=outgoing)], OUTSIDE_PATIENCE)

@@ -170,8 +170,9 @@ def announcement(number: str, emergency: EmergencyCall, language: str) -> list[s
     words = phrases(language)
     where = ["emergency-no-location"]
     if emergency.location is not None:
-        # Spelled, since no prompt knows the names that a house gives its places.
-        where = ["emergency-location", *words.letters(emergency.location.name)]
+        # Spelled, where the house has no prompt for it: none of ours knows the names that it gives its places.
+        place = emergency.location
+        where = ["emergency-location", *([place.prompt] if place.prompt else words.letters(place.name))]
     back = ["emergency-call-back", *words.telephone(emergency.callback)] if emergency.callback else []
     return [
         "emergency-test" if emergency.test else "emergency-called", *words.digits(number),

@@ -193,7 +193,8 @@ class TrunkLeg(OutboundLeg):
     ) -> Request:
         line, way = self.place.line, self.place.way
         trunk = line.trunk
-        anonymous = caller.anonymous or not way.caller
+        # Who calls for help is known to those who help.
+        anonymous = (caller.anonymous and not self.beyond.emergency) or not way.caller
         name = "" if anonymous else caller.name
         headers = Headers()
         add = headers.add

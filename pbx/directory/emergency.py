@@ -30,6 +30,7 @@ class Location:
         callback: The number at which the emergency centre can call back, E.164; ``None`` for the extension's own, or
             else :attr:`Emergency.callback`.
         notify: Extensions that are told besides those of :attr:`Emergency.notify`.
+        prompt: The prompt that says where it is, for those who are told by telephone; ``None`` has its name spelled.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Location:
     subnets: tuple[str, ...] = ()
     callback: str | None = None
     notify: tuple[str, ...] = ()
+    prompt: str | None = None
 
 
 @frozen

@@ -112,6 +112,9 @@ class Alerts:
         if len(self._open) >= MOST_OPEN:
             self._make_room()
         alert = Alert(uuid4().hex, kind, subject, text, now, now, detail=detail or {})
+        if mail and not self._can_mail:
+            self.log.error("Nobody is written to about {kind} {subject}: voicemail.smtp.host is not set",
+                           kind=kind, subject=subject)
         addresses = tuple(dict.fromkeys((*self._mail, *(mail if self._can_mail else ()))))
         if addresses and not self._may_mail(kind):
             addresses = ()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pbx.ops.strict import Mistake
+from pbx.sip.pidf_lo import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -36,6 +37,16 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
         if inbound.closed is not None and inbound.time is None:
             found = "found a destination, but no time that says when it is closed"
             mistakes.append(Mistake(f"inbound_routes[{index}].closed", found))
+    for index, location in enumerate(configuration.emergency.locations):
+        path = f"emergency.locations[{index}].civic"
+        mistakes += [
+            Mistake(f"{path}.{name}", "is no part of an address (RFC 5139)")
+            for name in location.civic if name not in ELEMENTS
+        ]
+        country = location.civic.get("country")
+        if country is not None and (len(country) != 2 or not country.isalpha() or not country.isupper()):
+            found = f"found {country!r}; allowed is an ISO 3166 code such as DE"
+            mistakes.append(Mistake(f"{path}.country", found))
     if configuration.emergency.location is not None and configuration.emergency.location not in places:
         found = f"found {configuration.emergency.location!r}; allowed is the name of one of emergency.locations"
         mistakes.append(Mistake("emergency.location", found))

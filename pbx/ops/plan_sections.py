@@ -274,6 +274,7 @@ class Location(Section, frozen=True):
     subnets: Networks = ()
     callback: Number = None
     notify: Numbers = ()
+    prompt: Name | None = None
 
 
 class Emergency(Section, frozen=True):
@@ -353,7 +354,7 @@ def as_plan(
         emergency=emergency.Emergency(**{  # type: ignore[arg-type]
             **flat(called),
             "locations": tuple(
-                emergency.Location(each.name, each.civic, each.subnets, each.callback, each.notify)
+                emergency.Location(each.name, each.civic, each.subnets, each.callback, each.notify, each.prompt)
                 for each in called.locations
             ),
         }),

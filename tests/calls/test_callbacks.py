@@ -53,6 +53,19 @@ class CallbacksTests(SynchronousTestCase):
         self.clock.advance(1)
         self.assertEqual(self.callbacks.get("+4930123", ""), "")
 
+    def test_restart(self) -> None:
+        """
+        What was told of a call is enough to take it up again, for the rest of its time.
+        """
+        self.clock.advance(KEPT)
+        self.callbacks.restore({"extension": "1001", "numbers": "+4930123 030124", "test": "no"}, 60)
+        self.callbacks.restore({"extension": "1002", "numbers": "+4930125", "test": "yes"}, 60)
+        self.callbacks.restore({"call": "of old"}, 60)
+        self.assertEqual([self.callbacks.get(number, "") for number in ("+4930123", "030124", "+4930125")],
+                         ["1001", "1001", ""])
+        self.clock.advance(60)
+        self.assertEqual(self.callbacks.get("+4930123", ""), "")
+
     def test_bounded(self) -> None:
         """
         However many call, so many numbers are kept, the latest.

@@ -59,6 +59,15 @@ class WayTests(EmergencyCase):
         self.assertEqual([child.text for child in address], ["DE", "Berlin", FLOOR.civic["RD"], "7", "2"])
         self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.b))
 
+    def test_anonymous(self) -> None:
+        """
+        Whoever calls for help is known, though its phone hides its number.
+        """
+        self.dial(headers=(("Privacy", "id"),))
+        (invite,) = self.b.invites
+        self.assertEqual((invite.from_.uri.user, invite.headers.get("Privacy")), ("+4930123999", None))
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.b))
+
     def test_no_location(self) -> None:
         """
         Where nobody knows the place the call goes all the same, with its description alone.
@@ -156,6 +165,25 @@ class AnyPhoneTests(EmergencyCase):
         invite = phone.call("112")
         self.assertEqual((phone.last("INVITE").status, self.a.invites), (401, []))
         phone.acknowledge_refusal(invite, phone.last("INVITE"))
+
+
+class FullExchangeTests(EmergencyCase):
+    """
+    An exchange that takes no more calls.
+    """
+
+    options = {**EmergencyCase.options, "calls": CallSettings(max_calls=1)}
+
+    def test_newest_gives_way(self) -> None:
+        """
+        The newest ordinary call of all is ended for an emergency call.
+        """
+        phone = self.phone("1001")
+        invite = phone.call(MOBILE)
+        self.talk(phone, invite, self.a)
+        self.dial()
+        self.assertEqual((len(self.a.invites), len(phone.requests("BYE"))), (2, 1))
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
 
 
 class ChannelTests(EmergencyCase):

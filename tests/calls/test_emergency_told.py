@@ -124,6 +124,9 @@ class ToldTests(EmergencyCase):
             *phrases("en").letters("Second floor"), "emergency-call-back", *telephone("+4930123999"),
             "emergency-confirm",
         ])
+        spoken = EmergencyCall("112", location=evolve(FLOOR, prompt="second-floor"))
+        self.assertEqual(announcement("1005", spoken, "en")[-3:],
+                         ["emergency-location", "second-floor", "emergency-confirm"])
         test = announcement("1005", EmergencyCall("933", test=True), "en")
         self.assertEqual((test[0], test[-2:]), ("emergency-test", ["emergency-no-location", "emergency-confirm"]))
         self.assertEqual(place_of(Location("Yard")), "Yard")

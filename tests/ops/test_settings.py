@@ -209,6 +209,17 @@ class MistakeTests(SettingsCase):
             ],
         )
 
+    def test_addresses(self) -> None:
+        """
+        The place of a phone is made of what RFC 5139 knows: help must not have to guess.
+        """
+        place = "emergency: {{locations: [{{name: Yard, civic: {{{civic}}}}}]}}"
+        self.assertEqual(self.load(place.format(civic="country: DE, A3: Berlin, ROOM: '2'")).plan.emergency.locations[0]
+                         .civic["ROOM"], "2")
+        for civic in ("town: Berlin", "country: Germany", "country: de"):
+            (mistake,) = self.mistakes(place.format(civic=civic))
+            self.assertIn(f"emergency.locations[0].civic.{civic.partition(':')[0]}", mistake)
+
     def test_twice(self) -> None:
         """
         A key that stands twice is a mistake, where YAML would take the last.
