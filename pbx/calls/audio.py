@@ -46,6 +46,8 @@ class LegAudio:
         keys_allowed: Whether SRTP keys may be given and taken.
         peer_host: Where the phone's signalling comes from, and its media may.
         formats: What both sides agreed on, ``None`` before that.
+        wanted: The most that we would do: ``sendrecv``, but towards a trunk that is told of hold. An answer never says
+            more than the offer lets it.
         remote: The peer's last description of its audio.
         offered_formats: The formats of the peer's offer that waits for our answer.
 
@@ -75,6 +77,7 @@ class LegAudio:
         self._codecs: tuple[str, ...] = ()
         self._secured = False
         self.peer_host = flow.remote[0]
+        self.wanted = "sendrecv"
         self.remote: Audio | None = None
         self.formats: Agreed | None = None
         self.closed: LegQuality | None = None
@@ -144,12 +147,13 @@ class LegAudio:
         if not self._local_cryptos and self.keys_allowed:
             self._local_cryptos = offered_keys()
         self._local_formats = tuple(formats)
-        self._direction = "sendrecv"
+        self._direction = self.wanted
         self._mux = False
         return self._write(
             make_offer(
                 Local(self.session.host, self.session.port), formats, session_id=self._session_id, version=1,
-                profile=profile, cryptos=self._local_cryptos if self.keys_allowed else (), previous=self._local,
+                direction=self.wanted, profile=profile,
+                cryptos=self._local_cryptos if self.keys_allowed else (), previous=self._local,
             )
         )
 
@@ -187,19 +191,18 @@ class LegAudio:
         self._pending = description, audio
         return audio
 
-    def answer(self, formats: Sequence[Format], wanted: str = "sendrecv") -> bytes:
+    def answer(self, formats: Sequence[Format]) -> bytes:
         """
         Answer the offer, and go by both.
 
         Args:
             formats: What we take of it, with its payload types.
-            wanted: The most that we would do: the answer never says more than the offer lets it.
         """
         if self._pending is None:
             raise ValueError("there is no offer to answer")
         (description, self.remote), self._pending = self._pending, None
         audio = self.remote
-        self._direction = answered_direction(audio, wanted)
+        self._direction = answered_direction(audio, self.wanted)
         keys: tuple[Crypto, ...] = ()
         if self.keys_allowed and audio.cryptos:
             keys = self._same_key(audio) or answered_key(audio.cryptos)

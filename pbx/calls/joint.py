@@ -16,6 +16,7 @@ from pbx.sip.dtmf_info import KeyPress
 from pbx.sip.message import ProtocolError
 
 if TYPE_CHECKING:
+    from pbx.calls.audio import LegAudio
     from pbx.calls.leg import Leg
     from pbx.calls.tools import CallTools
     from pbx.media.session import RtpSession
@@ -160,6 +161,31 @@ class Joint:
             self.bridge.hold(session)
         elif self.bridge.held(session):
             self.bridge.resume(session)
+        self._pass_on(leg.audio, self.across(leg))
+
+    def _pass_on(self, holder: LegAudio, leg: Leg) -> None:
+        """
+        Tell a trunk of hold, where that is wanted; the phone of nobody else hears of it.
+        """
+        audio, remote = leg.audio, holder.remote
+        if leg.beyond is None or audio is None or remote is None or not leg.beyond.line.trunk.pass_hold:
+            return
+        wanted = "sendrecv"
+        if holder.held_by_peer:
+            wanted = "sendonly" if remote.sends else "inactive"
+        if audio.wanted != wanted:
+            audio.wanted = wanted
+            self._tools.tasks.start(self._offer_again(leg), "pass hold on to a trunk")
+
+    async def _offer_again(self, leg: Leg) -> None:
+        audio, session = leg.audio, leg.session
+        if audio is None or session is None:
+            return
+        try:
+            audio.answered(await session.offer(lambda: audio.offer_again(leg.agreed.send)))
+        except (OfferRefused, ProtocolError) as refusal:
+            audio.withdraw()
+            self.log.info("{call_id}: {party} takes no hold: {why}", call_id=self._call, party=leg.party, why=refusal)
 
     async def _align(self, leg: Leg, other: Leg) -> None:
         """
