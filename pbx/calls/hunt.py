@@ -119,7 +119,8 @@ class Hunt:
         self._failures.append((UNREACHED if response is None else ANSWERED, failure))
         # Help may come over any of them, whatever the others say.
         end = self._end if self._outgoing.emergency is None else self._on
-        if leg.abandoned:
+        if leg.abandoned or (status == 488 and not leg.sent):
+            # It is down, or may not be offered what the caller has.
             self._on(failure)
         elif leg.progressed or (response is None and status not in (408, 503)):
             # It rang, or the fault is ours: the same would happen elsewhere, or two would ring.

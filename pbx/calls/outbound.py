@@ -225,6 +225,13 @@ class OutboundLeg(Leg):
         return Request("INVITE", self.uri, headers, offer)
 
     @property
+    def sent(self) -> bool:
+        """
+        Whether an INVITE was sent.
+        """
+        return self._outgoing is not None
+
+    @property
     def tags(self) -> tuple[str, frozenset[str]]:
         """
         Our tag, and those of the phone's responses.

@@ -365,7 +365,10 @@ class Attempt:
         caller, formats, max_forwards = self._offer
         try:
             leg.invite(self._tools.core, caller, formats, max_forwards, profile)
-        except (ProtocolError, ValueError) as error:
+        except ProtocolError as error:
+            self.log.warn("{call_id}: {party} can't be rung: {error}", call_id=leg.call, party=leg.party, error=error)
+            leg.failed(error.status, error.reason, None)
+        except ValueError as error:
             self.log.error("{call_id}: {party} can't be rung: {error}", call_id=leg.call, party=leg.party, error=error)
             leg.failed(500, "Server Internal Error", None)
 
