@@ -166,7 +166,9 @@ class InboundLeg(Leg):
         """
         if self.state is LegState.ENDED:
             return
-        self.invite.reject(status, headers=(("Reason", reason_header(cause, text)), *headers))
+        # A phone shows the phrase: whoever may not call is to read why, and not Forbidden.
+        phrase = text if status == 403 else None
+        self.invite.reject(status, phrase, (("Reason", reason_header(cause, text)), *headers))
         self.over(status, text)
 
     def cancelled(self, text: str, status: int = 487) -> None:

@@ -32,6 +32,7 @@ class TollTests(TrunkCase):
         answer = phone.last("INVITE")
         phone.acknowledge_refusal(invite, answer)
         self.assertEqual((answer.status, len(self.a.invites)), (403, 3))
+        self.assertEqual(answer.reason, "1001 has 3 calls beyond the house, and may have 3 at once")
         (told,) = self.exchange.alerts.told
         self.assertEqual((told.kind, told.subject, told.detail["limit"]), ("toll_limit", "1001", "concurrent"))
         self.assertEqual(self.exchange.records[0]["reason"], (answer.headers.get("Reason") or "").split('"')[1])
