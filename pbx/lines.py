@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from pbx.transport.layer import TransportLayer
 
 
-ADDS = {"trunk": "pbxctl trunks add", "time condition": "POST /api/time-conditions"}
+ADDS = {"trunk": "pbxctl trunks add", "time condition": "pbxctl conditions add"}
 """What makes one."""
 
 
@@ -95,7 +95,6 @@ class Lines:
         self._directory = directory
         self.book = PlanBook(settings.plan)
         self._key = SecretKey(settings.data / "secret.key")
-        self.stored = StoredPlan(reactor, database, self.book, self._key)
         self.rates = StoredRates(reactor, database, self.book)
         self.switches = Switches()
         self.moved = StoredSwitches(reactor, database, self.switches)
@@ -105,6 +104,7 @@ class Lines:
             reactor, wall, self._stored_alerts, mail=settings.alerts.mail,
             can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name,
         )
+        self.stored = StoredPlan(reactor, database, self.book, self._key, self.alerts)
         resolver = Resolver(
             Lookup(system_resolver(reactor, servers=name_servers(settings)), reactor),
             ipv6=lambda: any(":" in host for _, host, _ in transport.sockets),
@@ -193,6 +193,7 @@ class Lines:
         alerts = await self._stored_alerts.load(RECENT)
         used = await self._cdr.outside_since(self.usage.day_began)
         self.alerts.restore(alerts)
+        self.stored.tell()
         for alert in alerts:
             if alert.kind == "emergency":
                 self.callbacks.restore(alert.detail, alert.began)

@@ -19,6 +19,7 @@ from pbx.store.values import packed, unpacked
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from pbx.calls.alerts import IAlerts
     from pbx.directory.plan import Kind, Piece, PlanBook
     from pbx.store.database import Database, Transaction
 
@@ -26,6 +27,11 @@ CHANNEL = "plan"
 """Notified by the table's triggers with ``kind:name`` of what changed, or nothing for "all of it"."""
 
 COLUMNS = "kind, name, position, value, secret"
+
+LOST = (
+    "The password of trunk {trunk} can't be read: {why}. The trunk is not used until that file is put back from a"
+    ' backup and the exchange started again, or its password is set again: pbxctl trunks password "{trunk}"'
+)
 
 SELECT = f"SELECT {COLUMNS} FROM plan"  # noqa: S608 - constant
 
@@ -45,6 +51,7 @@ class StoredPlan:
         database: Where it is kept.
         book: The plan that is kept fresh with it, whichever node or operator changes it.
         key: Encrypts the passwords of trunks.
+        alerts: Who is told when one can't be read.
 
     Attributes:
         lost: Why its password can't be read, by trunk: these trunks are in the plan, but not enabled.
@@ -52,8 +59,11 @@ class StoredPlan:
 
     log = Logger()
 
-    def __init__(self, reactor: Any, database: Database, book: PlanBook, key: SecretKey) -> None:
+    def __init__(
+        self, reactor: Any, database: Database, book: PlanBook, key: SecretKey, alerts: IAlerts
+    ) -> None:
         self.lost: dict[str, str] = {}
+        self._alerts = alerts
         self._database = database
         self._book = book
         self._key = key
@@ -188,6 +198,16 @@ class StoredPlan:
         await self._fresh(kind, name)
         return removed
 
+    def tell(self) -> None:
+        """
+        Tell once more of each trunk whether its password can be read: who is told may not have been there at first.
+        """
+        for trunk in self._pieces["trunk"]:
+            if trunk in self.lost:
+                self._alerts.alert("trunk_password", trunk, LOST.format(trunk=trunk, why=self.lost[trunk]))
+            else:
+                self._found(trunk)
+
     # The mirror
 
     async def _fresh(self, kind: Kind, name: str, *, moved: bool = False) -> None:
@@ -208,7 +228,8 @@ class StoredPlan:
     async def _load_kind(self, kind: Kind) -> None:
         rows = await self._database.query(f"{SELECT} WHERE kind = %s", (kind,))
         if kind == "trunk":
-            self.lost = {name: why for name, why in self.lost.items() if name in {row["name"] for row in rows}}
+            for name in self.lost.keys() - {row["name"] for row in rows}:
+                self._found(name)
         self._pieces[kind] = {
             row["name"]: (row["position"], piece) for row in rows if (piece := self._usable(row)) is not None
         }
@@ -229,7 +250,7 @@ class StoredPlan:
         else:
             self._pieces[kind][name] = (row["position"], piece)
         if row is None and kind == "trunk":
-            self.lost.pop(name, None)
+            self._found(name)
         self._tell(kind)
 
     def _tell(self, kind: Kind) -> None:
@@ -260,16 +281,20 @@ class StoredPlan:
             password = self._key.decrypt(row["secret"], _owner(piece.name)) if row["secret"] else ""
         except LostSecretError as error:
             if self.lost.get(piece.name) != str(error):
-                self.log.error(
-                    "The password of trunk {trunk} can't be read: {error}. The trunk is not used until the file is put"
-                    " back from a backup, or its password is set again:"
-                    " PUT /api/trunks/{trunk} {example}", trunk=piece.name, error=error, example='{"password": "..."}',
-                )
+                self._alerts.alert("trunk_password", piece.name, LOST.format(trunk=piece.name, why=error))
             self.lost[piece.name] = str(error)
             # Without it the provider would block us for wrong passwords.
             return attrs.evolve(piece, enabled=False)
-        self.lost.pop(piece.name, None)
+        self._found(piece.name)
         return attrs.evolve(piece, password=password)
+
+    def _found(self, trunk: str) -> None:
+        """
+        A trunk's password can be read, or is not needed any more.
+        """
+        self.lost.pop(trunk, None)
+        # It may have been lost in the run before.
+        self._alerts.settled("trunk_password", trunk, f"The password of trunk {trunk} can be read")
 
     def _sealed(self, piece: Piece) -> str | None:
         if not isinstance(piece, Trunk) or not piece.password:

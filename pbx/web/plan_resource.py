@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Fault = tuple[str, str]
 """A field of the body, and what is wrong with it."""
 
+LIVE = ("from", "position", "state", "now")
+"""What the API says of one that nobody has written."""
+
 
 class Position(msgspec.Struct, frozen=True):
     """
@@ -156,7 +159,7 @@ class PlanResource:
             raise self._taken(piece.name)
         except NoSecretKeyError as error:
             raise _no_key(error)
-        self._audit.wrote(ask.actor, "add", f"{self.noun} {piece.name}", None, self.shown(piece))
+        self._audit.wrote(ask.actor, "add", f"{self.noun} {piece.name}", None, self._audited(piece))
         return Reply(self.shown(piece), HTTPStatus.CREATED, {"Location": f"{self.path}/{quote(piece.name)}"})
 
     async def _change(self, ask: Ask) -> object:
@@ -164,7 +167,7 @@ class PlanResource:
         fields = given(ask.body)
         if fields.setdefault("name", before.name) != before.name:
             raise wrong_fields([("name", f"cannot be changed; add another {self.noun} and remove this one")])
-        shown = self.shown(before)
+        audited = self._audited(before)
         after = self._checked({**attrs.asdict(before), **fields})
         try:
             await self._plan.update(self.kind, after, password="password" in fields)
@@ -173,8 +176,8 @@ class PlanResource:
             raise self._missing(after.name)
         except NoSecretKeyError as error:
             raise _no_key(error)
-        changed = self.shown(after) | ({"password": "changed"} if "password" in fields else {})
-        self._audit.wrote(ask.actor, "change", f"{self.noun} {after.name}", shown, changed)
+        changed = self._audited(after) | ({"password": "changed"} if "password" in fields else {})
+        self._audit.wrote(ask.actor, "change", f"{self.noun} {after.name}", audited, changed)
         return self.shown(after)
 
     async def _remove(self, ask: Ask) -> Reply:
@@ -183,10 +186,10 @@ class PlanResource:
         if users:
             detail = f"{self.noun.capitalize()} {before.name} is used by {', '.join(users)}. Change that first."
             raise Problem(HTTPStatus.CONFLICT, detail, used_by=users)
-        shown = self.shown(before)
+        audited = self._audited(before)
         if not await self._plan.remove(self.kind, before.name):
             raise self._missing(before.name)
-        self._audit.wrote(ask.actor, "remove", f"{self.noun} {before.name}", shown, None)
+        self._audit.wrote(ask.actor, "remove", f"{self.noun} {before.name}", audited, None)
         return Reply(status=HTTPStatus.NO_CONTENT)
 
     async def stored(self, ask: Ask) -> Any:
@@ -204,6 +207,9 @@ class PlanResource:
         if piece is None:
             raise self._missing(name)
         return piece
+
+    def _audited(self, piece: Any) -> dict[str, Any]:
+        return {name: value for name, value in self.shown(piece).items() if name not in LIVE}
 
     def _checked(self, fields: dict[str, Any]) -> Any:
         piece = msgspec.convert(fields, PIECES[self.kind])

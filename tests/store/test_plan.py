@@ -19,6 +19,7 @@ from pbx.directory.trunk import Trunk
 from pbx.store.database import Database, Duplicate
 from pbx.store.plan import StoredPlan, UnknownPieceError
 from pbx.store.secrets import SecretKey
+from tests.calls.lines import Told
 from tests.store.case import DatabaseTestCase
 from tests.store.logged import logged
 from tests.wire.process import eventually, reactor
@@ -56,7 +57,9 @@ class StoredPlanTests(DatabaseTestCase):
         """
         secret = SecretKey(key or self.key)
         secret.load()
-        stored = StoredPlan(reactor, database, book, secret)
+        # Each node tells by itself.
+        self.alerts = Told()
+        stored = StoredPlan(reactor, database, book, secret, self.alerts)
         await stored.start()
         self.addCleanup(lambda: run(stored.stop()))
         return stored
@@ -108,15 +111,21 @@ class StoredPlanTests(DatabaseTestCase):
         self.assertEqual(book.plan.trunks["provider"], attrs.evolve(PROVIDER, password="", enabled=False))
         self.assertTrue(book.plan.trunks["branch"].enabled)
         self.assertEqual(list(other.lost), ["provider"])
-        (event,) = self.events
-        self.assertIn("The password of trunk provider can't be read", formatEvent(event))
-        self.assertIn("PUT /api/trunks/provider", formatEvent(event))
+        (said,) = self.alerts.open.values()
+        self.assertIn("The password of trunk provider can't be read: it was encrypted with key", said)
+        self.assertIn('pbxctl trunks password "provider"', said)
+        # Whoever is told may have begun anew.
+        self.alerts.open.clear()
+        other.tell()
+        self.assertEqual([*self.alerts.open], [("trunk_password", "provider")])
+        self.alerts.history.pop()
         # Kept, in case the key is found again.
         await other.update("trunk", attrs.evolve(PROVIDER, port=5070, password=""))
         self.assertEqual(book.plan.trunks["provider"].enabled, False)
-        self.assertEqual(self.events, [event])
+        self.assertEqual([what for what, *_ in self.alerts.history], ["alert"])
         await other.update("trunk", PROVIDER, password=True)
-        self.assertEqual((book.plan.trunks["provider"], other.lost), (PROVIDER, {}))
+        self.assertEqual((book.plan.trunks["provider"], other.lost, self.alerts.open), (PROVIDER, {}, {}))
+        self.assertNotIn(PASSWORD, str(self.alerts.history))
 
     async def test_update(self) -> None:
         """

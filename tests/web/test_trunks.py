@@ -92,6 +92,8 @@ class TrunksTests(SynchronousTestCase):
         )
         self.assertNotIn(PASSWORD, f"{answer.content!r}{listed.content!r}{self.audit.rows}")
         self.assertEqual(self.audit.rows[0][:3], ("local:root", "add", "trunk Provider 2"))
+        # What nobody has written is not audited.
+        self.assertEqual(self.audit.rows[0][4].keys(), answer.json.keys() - {"from", "state"})
 
     def test_change(self) -> None:
         """
