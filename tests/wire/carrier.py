@@ -85,6 +85,16 @@ class Carrier(Scenario):
                 found.append(Message.parse(text.replace("\r\n", "\n").replace("\n", "\r\n").encode(), ("", 0)))
         return list({message["via"]: message for message in found}.values())
 
+    async def answered_options(self, within: float = 10) -> None:
+        """
+        Wait until it has been asked whether it is alive, and has said so.
+        """
+
+        async def ask() -> bool:
+            return bool(self.requests("OPTIONS")) and "SIP/2.0 200" in self.messages()
+
+        await eventually(ask, within, "OPTIONS", 0.05)
+
     async def saw(self, phrase: str, within: float = 10, count: int = 1) -> list[str]:
         """
         The lines that hold a phrase, once there are so many.

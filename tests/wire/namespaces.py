@@ -176,6 +176,14 @@ class Town:
             self.remove()
             raise
 
+    def move_in(self, number: int) -> str:
+        """
+        One more address in the root namespace, for somebody on the street without a router; its number is 100 to 250.
+        """
+        address = f"{self.address.rpartition('.')[0]}.{number}"
+        _run("ip", "address", "add", f"{address}/24", "dev", self._name)
+        return address
+
     def remove(self) -> None:
         """
         Take all of it away.

@@ -66,7 +66,7 @@ class TrunkTestCase(ListeningTestCase):
         self._voice = 0
 
     async def begin(
-        self, *trunks: dict[str, Any], first: bool = True, sip_port: int | None = None,
+        self, *trunks: dict[str, Any], first: bool = True, host: str = "127.0.0.1", sip_port: int | None = None,
         environment: Mapping[str, str] | None = None, extensions: Iterable[str] | None = None, **sections: Any,
     ) -> Exchange:
         """
@@ -75,13 +75,14 @@ class TrunkTestCase(ListeningTestCase):
         Args:
             trunks: sections of the configuration.
             first: whether it is the one that the test's methods mean.
+            host: its address.
             sip_port: its port, a free one by default.
             environment: what its environment has besides ours.
             extensions: the extensions it has; by default those of the class.
             sections: others.
         """
         configuration = {"site": SITE, "sip_trunks": list(trunks), **sections}
-        exchange = Exchange(configuration, sip_port=sip_port, environment=environment)
+        exchange = Exchange(configuration, host, sip_port=sip_port, environment=environment)
         self.addCleanup(self._stop, exchange)
         await deferToThread(exchange.start)
         for number in self.extensions if extensions is None else extensions:
@@ -130,7 +131,7 @@ class TrunkTestCase(ListeningTestCase):
         """
         status, answer = await self.api("GET", "/api/trunks")
         self.assertEqual(status, 200, answer)
-        return next(each for each in answer["trunks"] if each["name"] == name)
+        return next(each["state"] for each in answer["trunks"] if each["name"] == name)
 
     async def until(self, name: str, health: str, within: float = 10) -> dict[str, Any]:
         """
