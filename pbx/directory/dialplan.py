@@ -73,10 +73,9 @@ def decide(request: RouteRequest, situation: Situation) -> Decision:
     Route one call.
     """
     number = request.number
-    if request.trunk:
-        if not request.route and request.on_behalf is None:
-            return _from_outside(request, situation)
-    elif number in situation.plan.urgent:
+    if request.trunk and not request.route and request.on_behalf is None:
+        return _from_outside(request, situation)
+    if number in situation.plan.urgent:
         return _urgent(request, situation)
     # Nearly every call is to an extension, and no extension has a star in its number: looking here first changes
     # nothing but the time it takes.
@@ -173,7 +172,7 @@ def _is_caller(number: str, request: RouteRequest, situation: Situation) -> bool
 def _urgent(request: RouteRequest, situation: Situation) -> Decision:
     number = situation.plan.urgent[request.number]
     reasons: tuple[str, ...]
-    if any(diversion.reason != "transfer" for diversion in request.diversions):
+    if request.trunk or any(diversion.reason != "transfer" for diversion in request.diversions):
         reasons = (f"{number} is an emergency number", "calls are not forwarded to emergency numbers")
         return refused(request, reasons, 403, 21, "Calls are not forwarded to emergency numbers")
     destination, reasons = emergency_call(number, request, situation)

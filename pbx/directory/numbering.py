@@ -45,6 +45,9 @@ BY_TYPE: Final[dict[int, CallClass]] = {
 }
 """The kinds of number that decide by themselves; all others are local or national."""
 
+ENQUIRIES: Final = "118"
+"""How directory enquiries begin all over Europe: of their price, and that they put callers through, nothing is known."""
+
 _is_dialable = re.compile(r"\+?[0-9*#]+").fullmatch
 _is_plain = re.compile(r"\+?[0-9]+").fullmatch
 
@@ -255,6 +258,8 @@ def _short(number: str, country: str) -> CallClass | None:
     parsed = _parsed(number, country)
     if parsed is None or not shortnumberinfo.is_valid_short_number_for_region(parsed, country):
         return None
+    if number.startswith(ENQUIRIES) and parsed.country_code != 1:
+        return "premium"
     cost = shortnumberinfo.expected_cost_for_region(parsed, country)
     if cost == ShortNumberCost.TOLL_FREE:
         return "free"
