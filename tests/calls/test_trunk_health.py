@@ -6,7 +6,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
+
 from pbx.calls.health import LOOK_SOONER, PATIENCE
+from pbx.calls.trunk_targets import AVOIDED
 from tests.calls.lines import NAME, LinesCase
 
 ANSWERS = (100, 200, 401, 403, 404, 405, 407, 408, 480, 483, 500, 501, 504, 600)
@@ -97,6 +100,16 @@ class OptionsTests(LinesCase):
         self.assertEqual(self.health(), "up")
         self.assertEqual(self.changes, [(NAME, "up", "down"), (NAME, "down", "up")])
 
+    def test_trying(self) -> None:
+        """
+        A provisional answer is one already, though none follows it.
+        """
+        provider = self.provider()
+        self.start(self.peer(options_interval=5))
+        provider.always["OPTIONS"] = 100
+        self.wait(100)
+        self.assertEqual((self.health(), self.changes), ("up", []))
+
     def test_since(self) -> None:
         """
         The time is that of the last change of its health.
@@ -105,7 +118,10 @@ class OptionsTests(LinesCase):
         line = self.start(self.peer())
         self.assertEqual(line.since, 1_700_000_000.0)
         provider.always["OPTIONS"] = 503
+        self.wait(31)
+        provider.always["OPTIONS"] = None
         self.wait(60)
+        self.assertEqual(self.reason(), "192.0.2.1:5060 does not answer OPTIONS")
         self.assertAlmostEqual(line.since, 1_700_000_030.0, 0)
 
     def test_connection_refused(self) -> None:
@@ -169,6 +185,13 @@ class OptionsTests(LinesCase):
         self.wait(2 * LOOK_SOONER)
         self.assertEqual(self.health(), "up")
         self.assertEqual(line.trouble, False)
+        self.wait(AVOIDED)
+        first.always["OPTIONS"] = 503
+        self.wait(30)
+        first.always.clear()
+        self.wait(LOOK_SOONER)
+        found = self.successResultOf(Deferred.fromCoroutine(line.targets()))
+        self.assertEqual([target.host for target in found], ["192.0.2.1", "192.0.2.2"])
 
     def test_slow_rounds_do_not_overlap(self) -> None:
         """
@@ -263,6 +286,8 @@ class TogetherTests(LinesCase):
         self.wait(15)
         self.assertEqual(self.health(), "degraded")
         self.assertEqual(len(second.bindings), 1)
+        found = self.successResultOf(Deferred.fromCoroutine(self.line().targets()))
+        self.assertEqual([target.host for target in found], ["192.0.2.2", "192.0.2.1"])
 
     def test_registers_anew_when_it_is_back(self) -> None:
         """

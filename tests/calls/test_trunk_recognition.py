@@ -165,6 +165,19 @@ class SeveralTests(LinesCase):
             self.assertEqual(self.recognised(uri=f"sip:{number}@10.0.0.1"), "Third", number)
         self.assertEqual(self.recognised(to="<sip:+49301119@192.0.2.1>"), "First")
 
+    def test_narrowed_step_by_step(self) -> None:
+        """
+        What one thing leaves open, the next decides, among those that are left.
+        """
+        self.use(
+            self.trunk(name="A", username="acc1", register=False, dids=("+49301.",)),
+            self.trunk(name="B", username="acc1", register=False, dids=("+49302.",)),
+            self.trunk(name="C", username="acc2", register=False, dids=("+49302.",), priority=1),
+            country="DE",
+        )
+        self.wait(0.1)
+        self.assertEqual(self.recognised(uri="sip:acc1@10.0.0.1", to="<sip:+493025@x>"), "B")
+
     def test_else_the_first(self) -> None:
         """
         Where nothing tells, it is the one of the lowest priority number, then by name.

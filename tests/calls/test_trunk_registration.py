@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from pbx.calls.register import LONGEST_EXPIRES, LONGEST_WAIT, PATIENCE
+from pbx.calls.register import LONGEST_EXPIRES, LONGEST_WAIT, MOST_ROUTES, PATIENCE
 from pbx.calls.registration import PING
 from pbx.sip.digest import Credentials
 from tests.calls.lines import HERE, NAME, LinesCase
@@ -84,6 +84,8 @@ TABLE: dict[str, Row] = {
     "404": Row((404,), sent=1, health="degraded", reason="404 Not Found"),
     "423": Row(((423, (("Min-Expires", "1800"),)),), sent=3, refresh=1740 * 0.95),
     "423 twice": Row(((423, (("Min-Expires", "700"),)), (423, (("Min-Expires", "800"),))), sent=4, refresh=740 * 0.95),
+    "423 without end": Row(tuple((423, (("Min-Expires", str(700 + n)),)) for n in range(9)), sent=4, health="degraded",
+                           reason="423"),
     "423 that asks for less": Row(((423, (("Min-Expires", "60"),)),), sent=1, health="degraded", reason="423"),
     "423 that asks for nonsense": Row(((423, (("Min-Expires", str(LONGEST_EXPIRES + 1)),)),), sent=1,
                                       health="degraded", reason="423"),
@@ -207,6 +209,9 @@ class RegisterTests(LinesCase):
         provider.script["REGISTER"] = [401, (200, (("Service-Route", route), ("Path", "<sip:p;lr>")))]
         line = self.start(self.trunk(register_expires=60))
         self.assertEqual(line.routes, ("<sip:edge1.provider.example;lr>", "<sip:core.provider.example;lr>"))
+        provider.script["REGISTER"] = [(200, (("Service-Route", ", ".join(["<sip:x.example;lr>"] * 9)),))]
+        self.wait(31)
+        self.assertEqual(len(line.routes), MOST_ROUTES)
         provider.script["REGISTER"] = [(200, (("Service-Route", "<sip:"),))]
         self.wait(31)
         self.assertEqual(line.routes, ())
@@ -244,6 +249,22 @@ class KeptTests(LinesCase):
         del provider.always["REGISTER"]
         self.wait(301)
         self.assertEqual(self.health(), "up")
+
+    def test_begins_anew(self) -> None:
+        """
+        What was waited before counts no more once it has succeeded.
+        """
+        provider = self.provider()
+        for _ in range(2):
+            provider.script["REGISTER"] = [500, 500]
+            if self.plan.trunks:
+                self.lines.address_changed()
+            else:
+                self.start(self.trunk())
+            self.wait(16)
+            self.assertEqual(self.health(), "up")
+            self.assertEqual(len(self.said("REGISTER", "after 2 failures")), 1)
+            self.logged.clear()
 
     def test_refused_is_asked_less_often(self) -> None:
         """

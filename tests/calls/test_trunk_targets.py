@@ -10,7 +10,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.calls.health import MOST_ASKED
 from pbx.calls.register import PATIENCE
+from pbx.calls.registration import MOST_TRIED
 from pbx.calls.trunk_line import TrunkLine
 from pbx.calls.trunk_targets import AVOIDED, KNOWN, MOST_ADDRESSES, TrunkTargets, host_and_port
 from pbx.directory.trunk import Trunk
@@ -92,9 +94,39 @@ class PlacesTests(LinesCase):
         The places for calls begin with the one it is registered at.
         """
         self.first.always["REGISTER"] = 503
+        self.names("192.0.2.1", "192.0.2.2", "192.0.2.3")
         line = self.start(self.domain)
-        found = self.resolve(line)
-        self.assertEqual([target.host for target in found], ["192.0.2.2", "192.0.2.1"])
+        self.assertEqual(self.hosts(line), ["192.0.2.2", "192.0.2.3", "192.0.2.1"])
+        # It moves back when the other fails, and what works again is not avoided any more.
+        del self.first.always["REGISTER"]
+        self.second.always["REGISTER"] = 503
+        self.provider("192.0.2.3").always["REGISTER"] = 503
+        self.wait(60)
+        self.assertEqual(self.hosts(line), ["192.0.2.1", "192.0.2.2", "192.0.2.3"])
+
+    def test_not_all_of_very_many(self) -> None:
+        """
+        A zone that names very many machines is not gone through to its end in one attempt, nor by OPTIONS.
+        """
+        addresses = [f"198.51.100.{n}" for n in range(1, 13)]
+        many = [self.provider(address) for address in addresses]
+        for provider in many:
+            provider.always.update({"REGISTER": 503, "OPTIONS": 503})
+        self.names(*addresses)
+        self.start(self.trunk(host="sip.provider.example", options_interval=3600), wait=1)
+        for method, most in (("REGISTER", MOST_TRIED), ("OPTIONS", MOST_ASKED)):
+            self.assertEqual(sum(bool(provider.requests(method)) for provider in many), most)
+
+    def test_another_attempt_replaces_the_one_under_way(self) -> None:
+        """
+        An attempt that is replaced goes no further.
+        """
+        self.first.always["REGISTER"] = None
+        self.start(self.domain, wait=1)
+        self.first.always["REGISTER"] = 503
+        self.lines.address_changed()
+        self.wait(20)
+        self.assertEqual(self.counts()[1], 2)
 
     def test_calls_by_the_service_route(self) -> None:
         """
@@ -107,7 +139,15 @@ class PlacesTests(LinesCase):
             name = f"by {route}"
             self.use(self.trunk(name=name, host="sip.provider.example"))
             self.wait(0.2)
-            self.assertEqual(self.resolve(self.line(name))[0].host, expected)
+            self.assertEqual(self.hosts(self.line(name))[0], expected)
+
+    def test_no_service_route_past_the_proxy(self) -> None:
+        """
+        A proxy that the operator names goes before a route of the registrar's.
+        """
+        self.first.script["REGISTER"] = [(200, (("Service-Route", "<sip:192.0.2.9;lr>"),))]
+        line = self.start(self.trunk(host="sip.provider.example", outbound_proxy="192.0.2.1"))
+        self.assertEqual((self.hosts(line), len(line.routes)), (["192.0.2.1"], 1))
 
     def test_proxy(self) -> None:
         """
@@ -117,14 +157,13 @@ class PlacesTests(LinesCase):
         request = self.second.requests()[-1]
         self.assertEqual((request.uri, self.counts()[0]), ("sip:sip.provider.example", 0))
         self.assertEqual(str(request.to.uri), f"sip:{ACCOUNT}@sip.provider.example")
-        self.assertEqual([target.host for target in self.resolve(self.line())], ["192.0.2.2"])
+        self.assertEqual(self.hosts(self.line()), ["192.0.2.2"])
 
-    def resolve(self, line: TrunkLine) -> list[Any]:
+    def hosts(self, line: TrunkLine) -> list[str]:
         """
         Where calls over a line go.
         """
-        found: list[Any] = self.successResultOf(Deferred.fromCoroutine(line.targets()))
-        return found
+        return [target.host for target in self.successResultOf(Deferred.fromCoroutine(line.targets()))]
 
 
 class Book:
@@ -259,9 +298,13 @@ class TargetsTests(SynchronousTestCase):
         for count in range(MOST_ADDRESSES + 10):
             self.book.answers["sip:p.example"] = [Target("UDP", f"10.{count // 250}.0.{count % 250}", 5060)]
             self.look(targets)
+            if count == 20:
+                # One that is still named stays.
+                self.book.answers["sip:p.example"] = [Target("UDP", "10.0.0.5", 5060)]
+                self.look(targets)
         self.assertEqual(len(targets._addresses), MOST_ADDRESSES)
-        self.assertFalse(targets.has("10.0.0.9", 1))
-        self.assertTrue(targets.has("10.0.0.10", 1))
+        known = [n for n in range(20) if targets.has(f"10.0.0.{n}", 1)]
+        self.assertEqual(known, [5, *range(11, 20)])
 
     def test_host_and_port(self) -> None:
         """

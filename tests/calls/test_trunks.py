@@ -139,6 +139,17 @@ class PlanTests(LinesCase):
         line.release(leg)
         self.assertEqual(line.state.channels, 0)
 
+    def test_removed_while_it_is_looked_up(self) -> None:
+        """
+        What is found out about a trunk that was removed meanwhile concerns nobody.
+        """
+        line = self.start(self.first)
+        self.use()
+        self.wait(3)
+        self.changes.clear()
+        line.look()
+        self.assertEqual((self.changes, self.alerts.history), ([], []))
+
     def test_what_does_not_matter(self) -> None:
         """
         A change that the provider need not know leaves the registration alone, and the calls.
@@ -268,6 +279,62 @@ class EndTests(LinesCase):
         self.wait(FAREWELL + 0.1)
         self.successResultOf(done)
         self.assertEqual(len(self.said("REGISTER to 192.0.2.1", "could not be taken back")), 1)
+
+    def test_stop_while_it_is_changed(self) -> None:
+        """
+        A trunk whose old registration is being taken back is not registered anew.
+        """
+        provider = self.provider()
+        self.start(self.trunk())
+        provider.always["REGISTER"] = None
+        self.use(self.trunk(username="new"))
+        self.wait(0.5)
+        done = self.stop()
+        self.wait(FAREWELL)
+        self.successResultOf(done)
+        self.wait(10)
+        self.assertEqual({str(request.to.uri) for request in provider.requests()}, {"sip:account@192.0.2.1"})
+
+    def test_stop_without_its_connection(self) -> None:
+        """
+        Where the connection has ended, another is made to take leave; one that does not come about holds nobody up.
+        """
+        provider = self.provider()
+        self.start(self.trunk(transport="tcp"))
+        self.wait(100)
+        provider.refuse()
+        provider.accept()
+        self.wait(0.1)
+        done = self.stop()
+        self.wait(0.1)
+        self.successResultOf(done)
+        self.assertEqual(provider.bindings, {})
+
+    def test_stop_without_a_way(self) -> None:
+        """
+        A connection that does not come about holds nobody up.
+        """
+        provider = self.provider()
+        self.start(self.trunk(transport="tcp"))
+        self.wait(100)
+        provider.refuse()
+        self.wait(0.1)
+        self.network.unreachable.add("192.0.2.1")
+        done = self.stop()
+        self.wait(FAREWELL + 0.1)
+        self.successResultOf(done)
+
+    def test_stop_after_it_has_run_out(self) -> None:
+        """
+        What the registrar has forgotten is not taken back.
+        """
+        provider = self.provider()
+        self.start(self.trunk(register_expires=60))
+        provider.always["REGISTER"] = 500
+        self.wait(100)
+        provider.forget()
+        self.successResultOf(self.stop())
+        self.assertEqual(provider.heard, [])
 
     def test_stop_while_it_registers(self) -> None:
         """
