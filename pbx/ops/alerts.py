@@ -210,7 +210,7 @@ class Alerts:
         said = f"Settled: {alert.outcome}" if done else alert.text
         body = f"{said}\n\n" + (f"It was: {alert.text}\n\n" if done else "")
         body += f"What it is about: {alert.kind} {alert.subject}. All alerts: pbxctl alerts\n"
-        subject = " ".join(f"{self._name}: {said.partition('. ')[0]}".split())[:200]
+        subject = " ".join(f"{self._name}: {_headline(said)}".split())[:200]
         about = f"alert:{alert.id}:{'settled' if done else 'began'}"
         return tuple(Mail(recipient, subject, body, message=about) for recipient in addresses)
 
@@ -240,4 +240,13 @@ class Alerts:
         self._said[key] = now
         more = f" ({self._unsaid} further alerts were not logged)" if self._unsaid else ""
         self._unsaid = 0
-        self.log.error("Alert {kind} {subject}: {text}{more}", kind=key[0], subject=key[1], text=text, more=more)
+        line = text.replace("\n", "; ")
+        self.log.error("Alert {kind} {subject}: {text}{more}", kind=key[0], subject=key[1], text=line, more=more)
+
+
+def _headline(text: str) -> str:
+    """
+    The first line of a text, or the first sentence where it is all in one line.
+    """
+    first, several, _ = text.partition("\n")
+    return first if several else first.partition(". ")[0]

@@ -118,6 +118,17 @@ class AlertsTests(SynchronousTestCase):
             self.lines, ["Alert trunk A: Trunk A is down for 0 s.", "Alert trunk A: Trunk A is down for 60 s."]
         )
 
+    def test_lines(self) -> None:
+        """
+        Of a text with several lines the first is the mail's subject, and all are one line of the log.
+        """
+        self.alerts.alert("emergency", "1001", "EMERGENCY: 1001 (Dr. Ann) called 112\nWhere: Yard\nWhen: now")
+        self.assertEqual(self.kept.letters[0].subject, "exchange: EMERGENCY: 1001 (Dr. Ann) called 112")
+        self.assertIn("\nWhere: Yard\n", self.kept.letters[0].text)
+        self.assertEqual(
+            self.lines, ["Alert emergency 1001: EMERGENCY: 1001 (Dr. Ann) called 112; Where: Yard; When: now"]
+        )
+
     def test_flood(self) -> None:
         """
         Alerts without end neither fill the log nor the mailbox nor the memory; an emergency is told all the same.
