@@ -232,6 +232,7 @@ class MistakeTests(SettingsCase):
         What is no YAML, no mapping, or not there at all is told from one another.
         """
         self.assertIn("is not YAML", self.mistakes("server: [")[0])
+        self.assertIn("found undefined alias 'where'", self.mistakes("server: *where")[0])
         self.assertIn("allowed is a section with keys", self.mistakes("- a\n")[0])
         self.assertIn("cannot be read", str(self.assertRaises(SettingsError, load, Path("/nowhere/c.yml"), {})))
 
