@@ -195,9 +195,13 @@ class Reloading:
             )
 
 
-def ensure_certificate(settings: Settings) -> bool:
+def ensure_certificate(settings: Settings, *, is_checked: bool = False) -> bool:
     """
     See to it that there is a certificate, where the operator named none: one of our own making.
+
+    Args:
+        settings: The configuration.
+        is_checked: Whether it is known that there is one with its key, which at most lacks a name.
 
     Returns:
         Whether one was made.
@@ -210,7 +214,8 @@ def ensure_certificate(settings: Settings) -> bool:
         return False
     reached = below.certificate_addresses(settings, KernelInterfaces().local_addresses())
     own = OwnCertificate(settings.cert_file, settings.key_file, settings.server_name, reached)
-    return own.ensure(dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    return not (is_checked and own.is_current(now)) and own.ensure(now, is_checked=is_checked)
 
 
 def ground(
@@ -229,7 +234,8 @@ def ground(
     def show(settings: Settings) -> Callable[[], object]:
         put = certificate.prepare(settings.cert_file, settings.key_file)
         # Only then: one that is damaged is a mistake to be told, and phones may know its key.
-        return certificate.prepare(settings.cert_file, settings.key_file) if ensure_certificate(settings) else put
+        made = ensure_certificate(settings, is_checked=True)
+        return certificate.prepare(settings.cert_file, settings.key_file) if made else put
 
     def let_in(settings: Settings) -> Callable[[], object]:
         wanted = below.guard_settings(settings)

@@ -59,15 +59,28 @@ class OwnCertificate:
 
     log = Logger()
 
-    def ensure(self, now: dt.datetime) -> bool:
+    def is_current(self, now: dt.datetime) -> bool:
+        """
+        Whether the certificate that is there needs nothing, as far as it can be told without its key, which takes long
+        to look at.
+
+        Args:
+            now: The wall clock's time, with its zone.
+        """
+        certificate = _certificate(self.cert_file)
+        return certificate is not None and (not _is_self_signed(certificate) or self._fits(certificate, now))
+
+    def ensure(self, now: dt.datetime, *, is_checked: bool = False) -> bool:
         """
         Make what is missing, half-written, without a name or address it should bear, or about to end. The key is kept
         where it can be.
 
-        Making a key takes a tenth of a second or two: this is for the start, not for the running exchange.
+        Making a key takes a tenth of a second or two, and so does to check one: this is for the start, not for the
+        running exchange, but where :meth:`is_current` says so and the key has been checked.
 
         Args:
             now: The wall clock's time, with its zone.
+            is_checked: Whether it is known that the key is whole and the certificate's.
 
         Returns:
             Whether anything was written.
@@ -77,7 +90,7 @@ class OwnCertificate:
             there cannot be used.
             OSError: The files cannot be written.
         """
-        certificate, key = _certificate(self.cert_file), _key(self.key_file)
+        certificate, key = _certificate(self.cert_file), _key(self.key_file, is_checked)
         if certificate is not None and not _is_self_signed(certificate):
             if key is None or key.public_key() != certificate.public_key():
                 raise ForeignCertificateError(
@@ -101,7 +114,10 @@ class OwnCertificate:
         return True
 
     def _serves(self, certificate: x509.Certificate, key: Key, now: dt.datetime) -> bool:
-        if certificate.public_key() != key.public_key() or certificate.not_valid_after_utc < now + RENEWED:
+        return certificate.public_key() == key.public_key() and self._fits(certificate, now)
+
+    def _fits(self, certificate: x509.Certificate, now: dt.datetime) -> bool:
+        if certificate.not_valid_after_utc < now + RENEWED:
             return False
         wanted = x509.SubjectAlternativeName(self._alternatives())
         return _texts(wanted) <= names_of(certificate)
@@ -163,15 +179,20 @@ def _certificate(path: Path) -> x509.Certificate | None:
         return None
 
 
-def _key(path: Path) -> Key | None:
+def _key(path: Path, is_checked: bool = False) -> Key | None:
     """
     The key in a file, or ``None`` when there is no whole one.
+
+    Args:
+        path: The file.
+        is_checked: Whether the numbers of an RSA key need not be looked at once more, which stops the process for a
+            seventh of a second.
 
     Raises:
         ForeignCertificateError: It is whole, but of no use to us: somebody else put it there.
     """
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        key = serialization.load_pem_private_key(path.read_bytes(), None, unsafe_skip_rsa_key_validation=is_checked)
     except (FileNotFoundError, ValueError):
         return None
     except TypeError:

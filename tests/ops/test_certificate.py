@@ -67,6 +67,25 @@ class OwnCertificateTests(SynchronousTestCase):
         self.assertEqual((self.own.cert_file.read_bytes(), self.key()), before)
         self.assertEqual(self.own.key_file.stat().st_mode & 0o777, 0o600)
 
+    def test_is_current(self) -> None:
+        """
+        Without a look at the key it is told whether the certificate bears its names, and lasts; one that is there is
+        made anew with the same key.
+        """
+        self.assertFalse(self.own.is_current(NOW))
+        self.own.ensure(NOW)
+        key = self.key()
+        self.own.key_file.chmod(0)
+        self.assertTrue(self.own.is_current(NOW + dt.timedelta(days=300)))
+        self.assertFalse(self.own.is_current(NOW + VALID))
+        other = self.named("pbx.example.com")
+        self.assertFalse(other.is_current(NOW))
+        self.own.key_file.chmod(0o600)
+        self.assertTrue(other.ensure(NOW, is_checked=True))
+        self.assertTrue(other.is_current(NOW))
+        self.assertEqual(self.key(), key)
+        ServerCertificate(self.own.cert_file, self.own.key_file)
+
     def test_half_written(self) -> None:
         """
         Whatever a start that was cut short left behind, the next one ends with a pair that fits.
