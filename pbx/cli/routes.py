@@ -56,11 +56,24 @@ def _target(value: dict[str, str] | None) -> str:
     return "" if value is None else " ".join(filter(None, (value["kind"].replace("_", " "), value["target"])))
 
 
+async def _all(api: Api, many: str, member: str) -> dict[str, Any]:
+    """
+    Every route of a kind, however many pages they fill.
+    """
+    whole: dict[str, Any] = await api.ask("GET", path(many))
+    while len(whole[member]) < whole["total"]:
+        page = await api.ask("GET", f"{path(many)}?after={len(whole[member])}")
+        if not page[member]:
+            break
+        whole[member] += page[member]
+    return whole
+
+
 async def outbound_list(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     """
     The ways out, in the order of asking.
     """
-    answer = await api.ask("GET", path("outbound-routes"))
+    answer = await _all(api, "outbound-routes", "outbound_routes")
     rows = [
         {**each, **{name: ", ".join(each[name]) for name in ("patterns", "callers", "trunks")}}
         for each in answer["outbound_routes"]
@@ -72,7 +85,7 @@ async def inbound_list(api: Api, options: argparse.Namespace) -> tuple[Any, str]
     """
     The ways in, in the order of asking.
     """
-    answer = await api.ask("GET", path("inbound-routes"))
+    answer = await _all(api, "inbound-routes", "inbound_routes")
     rows = [
         {
             **each, "did": each["did"] or "any", "caller": each["caller"] or "any", "trunk": each["trunk"] or "any",

@@ -71,7 +71,7 @@ class IPlan(Interface):
 
     async def move(kind: Kind, name: str, position: int) -> None:  # noqa: N805
         """
-        Put one behind so many others that are kept.
+        Put one behind so many others that are kept, those left out whose name the configuration has as well.
 
         Raises:
             PieceGoneError: There is none.
@@ -146,6 +146,11 @@ class KeptPlan:
         """
         Change the order.
         """
+        hidden = {other for what, other in self._book.hidden() if what == kind}
+        if hidden:
+            # These stand in the order too, and nobody sees them.
+            for behind, other in enumerate(await self._stored.list(kind)):
+                position += other.name in hidden and behind <= position
         try:
             await self._stored.move(kind, name, position)
         except UnknownPieceError as error:

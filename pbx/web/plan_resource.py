@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 Fault = tuple[str, str]
 """A field of the body, and what is wrong with it."""
 
+MOST = 1_000
+"""Routes in one answer: ten milliseconds in which nothing else is done."""
+
 LIVE = ("from", "position", "state", "now")
 """What the API says of one that nobody has written."""
 
@@ -37,6 +40,15 @@ class Position(msgspec.Struct, frozen=True):
     """
 
     position: Annotated[int, Meta(ge=1, le=1_000_000, description="a whole number from 1 on")]
+
+
+class Page(msgspec.Struct, frozen=True):
+    """
+    Which routes are listed.
+    """
+
+    after: Annotated[int, Meta(ge=0, le=1_000_000, description="a whole number")] = 0
+    limit: Annotated[int, Meta(ge=1, le=MOST, description=f"a whole number, 1 to {MOST}")] = MOST
 
 
 class PlanResource:
@@ -71,6 +83,7 @@ class PlanResource:
         """
         self._plan = plan
         self._audit = audit
+        self._configured: tuple[Plan | None, frozenset[str]] = (None, frozenset())
 
     def pieces(self, plan: Plan) -> Sequence[Any]:
         """
@@ -113,7 +126,14 @@ class PlanResource:
         """
         Whether one is that of the configuration.
         """
-        return any(piece.name == name for piece in self.pieces(self._plan.configured))
+        plan, names = self._configured
+        if plan is not self._plan.configured:
+            # Once for each plan, and not for each of its thousands of pieces that is shown.
+            plan, names = self._plan.configured, frozenset(
+                piece.name for piece in self.pieces(self._plan.configured)
+            )
+            self._configured = (plan, names)
+        return name in names
 
     def trunk_faults(self, field: str, name: str | None) -> list[Fault]:
         """
@@ -236,7 +256,12 @@ class RouteResource(PlanResource):
         """
         What it answers.
         """
-        return [*super().routes(), Route("PUT", f"{self.path}/<name>/position", self._move, body=Position)]
+        _, *others = super().routes()
+        return [
+            Route("GET", self.path, self._list, query=Page),
+            *others,
+            Route("PUT", f"{self.path}/<name>/position", self._move, body=Position),
+        ]
 
     def shown(self, piece: Any) -> dict[str, Any]:
         """
@@ -249,11 +274,14 @@ class RouteResource(PlanResource):
         return names.index(name) + 1 if name in names else None
 
     async def _list(self, ask: Ask) -> object:
+        page: Page = ask.query
+        routes = self.pieces(self._plan.plan)
         # Not shown(), which looks for each among all.
-        return {self.many: [
+        shown = [
             {**super(RouteResource, self).shown(piece), "position": position}
-            for position, piece in enumerate(self.pieces(self._plan.plan), 1)
-        ]}
+            for position, piece in enumerate(routes[page.after:page.after + page.limit], page.after + 1)
+        ]
+        return {self.many: shown, "total": len(routes)}
 
     async def _move(self, ask: Ask) -> object:
         piece = await self.stored(ask)

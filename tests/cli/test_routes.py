@@ -65,6 +65,14 @@ class RoutesTests(CommandCase):
         self.assertEqual(self.type("routes outbound remove local"), "The route local was removed.")
         self.assertIn("no trunk 'x'", self.refused("routes outbound add bad 1. trunks=x"))
 
+    def test_many(self) -> None:
+        """
+        All are listed, however many there are.
+        """
+        self.plan.put("outbound_route", *(OutboundRoute(f"r{number}", ("1.",)) for number in range(1200)))
+        rows = self.rows("routes outbound")
+        self.assertEqual((len(rows), rows[-1][:2]), (1201, ["1201", "r1199"]))
+
     def test_inbound(self) -> None:
         """
         Ways in are added with where they lead, listed in order, changed, moved and removed.

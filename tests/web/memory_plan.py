@@ -89,7 +89,10 @@ class MemoryPlan:
         """
         Another order.
         """
-        self.kept[kind].insert(position, self.kept[kind].pop(await self._index(kind, name)))
+        piece = self.kept[kind].pop(await self._index(kind, name))
+        hidden = {other for what, other in self.book.hidden() if what == kind}
+        seen = [index for index, each in enumerate(self.kept[kind]) if each.name not in hidden]
+        self.kept[kind].insert(seen[position] if position < len(seen) else len(self.kept[kind]), piece)
         self.put(kind)
 
     async def remove(self, kind: Kind, name: str) -> bool:

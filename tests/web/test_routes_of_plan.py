@@ -85,6 +85,28 @@ class OutboundRoutesTests(RoutesCase):
                          [("fixed", 1, "config"), ("abroad", 2, "database")])
         self.assertEqual(listed[1], self.client.ask("GET", "/api/outbound-routes/abroad").json)
 
+    def test_pages(self) -> None:
+        """
+        Many routes are listed page by page.
+        """
+        self.plan.put("outbound_route", *(OutboundRoute(f"r{number}", ("1.",)) for number in range(1200)))
+        whole = self.client.ask("GET", "/api/outbound-routes").json
+        self.assertEqual((len(whole["outbound_routes"]), whole["total"]), (1000, 1201))
+        page = self.client.ask("GET", "/api/outbound-routes?after=1199&limit=5").json
+        self.assertEqual([(each["name"], each["position"]) for each in page["outbound_routes"]],
+                         [("r1198", 1200), ("r1199", 1201)])
+        self.assertEqual(self.client.ask("GET", "/api/outbound-routes?limit=1001").status, 422)
+
+    def test_configured_anew(self) -> None:
+        """
+        Where a route is from is told also after the configuration was read again.
+        """
+        self.client.ask("POST", "/api/outbound-routes", {"name": "a", "patterns": ["."]})
+        self.assertEqual(self.client.ask("GET", "/api/outbound-routes/a").json["from"], "database")
+        self.plan.book.configure(Plan(outbound=(OutboundRoute("a", ("0.",)),)))
+        self.assertEqual(self.client.ask("GET", "/api/outbound-routes/a").json["from"], "config")
+        self.assertEqual(self.client.ask("DELETE", "/api/outbound-routes/a").status, 409)
+
     def test_mistakes(self) -> None:
         """
         Names of nothing and missing patterns are named.
