@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThreadPool
 
 import pbx
 from pbx.audio.codec import encoder
+from pbx.calls.refusal import REFUSAL
 from pbx.calls.tools import Features
 from pbx.directory.dialplan import Destination
 from pbx.directory.places import Places
@@ -26,6 +27,7 @@ from pbx.features.follow_me import confirmation
 from pbx.features.menu import Menus
 from pbx.features.music import MusicOnHold
 from pbx.features.prompts import Prompts
+from pbx.features.refusal import Refusals
 from pbx.features.ring_group import RingGroups
 from pbx.features.speech import Speech
 from pbx.features.star import StarCodes
@@ -155,6 +157,7 @@ class Furniture:
             "menu": Menus(self.places, directory),
             "directory": DialByName(directory, lambda number: mailroom.mailboxes.greeting(number, "name")),
             "announcement": Announcements(self.find),
+            REFUSAL: Refusals(),
             **mailroom.kinds,
             **more,
             "conference": Conference(self.rooms, reactor.seconds, data / "conference" / "names"),

@@ -13,6 +13,8 @@ from pbx.calls.alerts import NoAlerts
 from pbx.calls.emergency import Emergencies
 from pbx.directory.plan import PlanBook
 from pbx.directory.trunk import TrunkState
+from pbx.transport.flow import FlowClosed
+from pbx.transport.resolver import ResolveError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -206,3 +208,22 @@ class Beyond:
     face: CallerIdentity
     payer: str = ""
     emergency: bool = False
+
+    async def reach(self) -> Flow:
+        """
+        A way to the provider, when that of a call has ended.
+
+        Raises:
+            FlowClosed: There is none.
+        """
+        try:
+            targets = await self.line.targets()
+        except ResolveError as error:
+            raise FlowClosed(str(error)) from error
+        failure = FlowClosed(f"trunk {self.line.trunk.name} has no address")
+        for target in targets:
+            try:
+                return await self.line.flow(target)
+            except FlowClosed as error:
+                failure = error
+        raise failure

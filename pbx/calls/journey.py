@@ -20,10 +20,11 @@ from pbx.calls.loops import Rounds
 from pbx.calls.meanwhile import USUAL, Meanwhile
 from pbx.calls.outbound import CallerIdentity, OutboundLeg, address_of
 from pbx.calls.pickup import find_ringing, pick_up
+from pbx.calls.refusal import words_for
 from pbx.calls.routing import Attempt, IAttemptUser
 from pbx.calls.trunk_leg import leg_beyond
 from pbx.calls.visit import Visit
-from pbx.directory.dialplan import CALLED_BACK, MOST_DIVERSIONS, Diversion
+from pbx.directory.dialplan import CALLED_BACK, Destination, Diversion
 from pbx.media.ports import PortsExhausted
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from pbx.calls.leg import Leg
     from pbx.calls.meanwhile import Manner
     from pbx.calls.tools import CallTools
-    from pbx.directory.dialplan import Decision, Destination, RouteRequest
+    from pbx.directory.dialplan import Decision, RouteRequest
     from pbx.directory.outside import Outgoing
     from pbx.registrar.binding import Binding
     from pbx.sdp.mapping import Agreed
@@ -153,9 +154,7 @@ class Journey:
         there = self.destination
         if there is None or not there.target.isdigit():
             return None
-        router = self.tools.router
-        named = router.directory.extension(there.target) or router.situation.places.place(there.target)
-        return CallerIdentity(there.target, named.name if named is not None else "")
+        return CallerIdentity(there.target, self.tools.router.name_of(there.target))
 
     def go(self, decision: Decision) -> None:
         """
@@ -175,7 +174,7 @@ class Journey:
             )
         self._target = ""
         if destination.kind == "refuse":
-            self.end(destination.status, destination.cause, destination.text)
+            self._refuse(destination)
         elif destination.kind == "hangup":
             self.end(480, 16, "Normal call clearing", by_place=True)
         elif destination.kind == "pickup":
@@ -332,12 +331,8 @@ class Journey:
             return
         decision = self._after(failure)
         if decision is None or decision.destination.kind == "refuse":
-            status, cause, text = failure.status, failure.cause, failure.text
-            if decision is not None:
-                status, cause, text = (
-                    decision.destination.status, decision.destination.cause, decision.destination.text,
-                )
-            self.end(status, cause, text)
+            told = Destination("refuse", status=failure.status, cause=failure.cause, text=failure.text)
+            self._refuse(told if decision is None else decision.destination)
             return
         self._part()
         try:
@@ -355,9 +350,10 @@ class Journey:
         """
         Make the leg to a phone.
         """
+        tools, call = self.tools, self.call
         leg = OutboundLeg(
-            attempt, self.tools.emit, self.tools.wall, self.call.id, self.call.next_leg(), binding.aor, binding.flow,
-            binding.contact, self.caller,
+            attempt, tools.emit, tools.wall, call.id, call.next_leg(), binding.aor, binding.flow, binding.contact,
+            self.caller,
         )
         leg.further = self._further
         return leg
@@ -379,20 +375,15 @@ class Journey:
         What follows when the phones of an extension have come to nothing: where one of them sends its callers on to, or
         what the extension wants.
         """
-        number, target = failure.moved_to, self._target
+        target, router = self._target, self.tools.router
         if not target:
             return self.tools.outside.emergencies.unreached(self.tools, self.call, failure)
-        # Another extension than the one that was called may ring for it.
-        by = failure.moved_by or target
-        passed = {by, target, *(diversion.number for diversion in self.diversions)}
-        if number and number not in (self._request.caller, *passed) and len(self.diversions) < MOST_DIVERSIONS:
-            self.call.note(f"a phone of {by} sends its callers on to {number}")
-            decision = self.tools.router.route(evolve(
-                self._request, number=number, on_behalf=by, diversions=(*self.diversions, Diversion(by, "always")),
-            ))
-            if decision.destination.kind != "refuse":
-                return decision
-        return self.tools.router.after(target, failure, self._request)
+        moved = router.moved(target, failure, self._request)
+        if moved is not None:
+            if moved.destination.kind != "refuse":
+                return moved
+            self.call.note(moved.reasons[0])
+        return router.after(target, failure, self._request)
 
     def _decide(self, decision: Decision) -> None:
         for reason in decision.reasons:
@@ -401,6 +392,13 @@ class Journey:
             self.go(decision)
         except PortsExhausted:
             self.end(503, 34, "No media port free")
+
+    def _refuse(self, destination: Destination) -> None:
+        words = words_for(destination, self.leg, self.tools.places)
+        if words is not None:
+            self._send_to(words)
+        else:
+            self.end(destination.status, destination.cause, destination.text)
 
     def _ring_extension(self, number: str, why: str) -> None:
         extension = self.tools.router.directory.extension(number)

@@ -178,6 +178,8 @@ class Leg:
         """
         self.session = session
         self.state = LegState.UP
+        if self.beyond is not None:
+            session.reach = self.beyond.reach
         codec = self.audio.codec if self.audio is not None else ""
         ours, theirs = self.tags
         self.emit(LegAnswered(self.call, self.wall(), self.number, codec, ours, min(theirs, default="")))

@@ -13,8 +13,10 @@ from pbx.calls.destination import Branch
 from pbx.calls.failure import BUSY, NO_ANSWER
 from pbx.directory.dialplan import (
     CALLED_BACK,
+    MOST_DIVERSIONS,
     Decision,
     Destination,
+    Diversion,
     RouteRequest,
     after,
     decide,
@@ -25,6 +27,7 @@ from pbx.directory.situation import Situation
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pbx.calls.failure import Failure
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import Features
     from pbx.directory.dialplan import Failed, Outcome
@@ -122,6 +125,34 @@ class Router:
         if destination.kind == "number":
             return self.route(evolve(request, on_behalf=destination.argument))
         return Decision(destination, (), request.diversions, request.on_behalf)
+
+    def moved(self, number: str, failure: Failure, request: RouteRequest) -> Decision | None:
+        """
+        Decide about a call that a phone sends on to another number (RFC 3261 21.3).
+
+        Args:
+            number: The extension that was called.
+            failure: What its phones, or those that rang for it, have answered.
+            request: By which it was called.
+
+        Returns:
+            The decision, whose first reason says so; ``None`` where no phone does, or to where the call has been.
+        """
+        # Another extension than the one that was called may ring for it.
+        to, by = failure.moved_to, failure.moved_by or number
+        passed = (request.caller, by, number, *(diversion.number for diversion in request.diversions))
+        if not to or to in passed or len(request.diversions) >= MOST_DIVERSIONS:
+            return None
+        diversions = (*request.diversions, Diversion(by, "always"))
+        decision = self.route(evolve(request, number=to, on_behalf=by, diversions=diversions))
+        return evolve(decision, reasons=(f"a phone of {by} sends its callers on to {to}", *decision.reasons))
+
+    def name_of(self, number: str) -> str:
+        """
+        What the extension or place with a number is called; empty where nobody has it.
+        """
+        named = self.directory.extension(number) or self.situation.places.place(number)
+        return named.name if named is not None else ""
 
     def lead(self, number: str, owner: str) -> Destination | None:
         """

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 async def reopen(core: UserAgentCore, dialog: Dialog) -> None:
     """
-    Give a dialog a new flow to its next hop: one that is known (RFC 5626 5.3), else a connection of our own.
+    Give a dialog a new flow to its next hop: one that is known (RFC 5626 5.3), else a connection of our own. A peer
+    that can always be called has its own way (:attr:`~pbx.dialog.session.Session.reach`).
 
     That goes only to the address that the peer had before: what a phone behind a NAT names as its Contact is not to be
     reached, or is another machine of ours.
@@ -29,6 +30,10 @@ async def reopen(core: UserAgentCore, dialog: Dialog) -> None:
         FlowClosed: There is no way.
     """
     usage = core.usage(dialog.id)
+    reach = getattr(usage, "reach", None)
+    if reach is not None:
+        dialog.flow = await reach()
+        return
     known = core.owner.way_to(usage) if usage is not None else None
     if known is not None:
         dialog.flow = known

@@ -25,7 +25,7 @@ from pbx.sip.multipart import sdp_of
 from pbx.sip.reasons import CAUSES, parse_reasons, reason_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from pbx.dialog.credentials import ICredentials
     from pbx.dialog.dialog import Dialog
@@ -51,6 +51,8 @@ class Session:
         allow: The methods that the peer takes, as its last Allow said.
         local_sdp: The last description that we sent, repeated in a refresh.
         timed: Whether the session is refreshed (RFC 4028); else nothing is said of it.
+        reach: Finds a new flow to a peer that can always be called, when its connection has ended; raises
+            :class:`~pbx.transport.flow.FlowClosed`. ``None`` for a phone.
         invite: The INVITE received that it was made by, while that waits for its answer.
         settled: Whether the first offer has its answer, so that an early UPDATE may bring another (RFC 3311 5.1).
         acknowledgement: The repetition of our 2xx that waits for its ACK, ``None`` while none does.
@@ -70,6 +72,7 @@ class Session:
         self.allow: frozenset[str] = frozenset()
         self.local_sdp: bytes | None = None
         self.timed = True
+        self.reach: Callable[[], Awaitable[Flow]] | None = None
         self.invite: IncomingInvite | None = None
         self.settled = False
         refresher = Refresher(self)

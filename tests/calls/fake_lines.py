@@ -87,7 +87,7 @@ class FakeLine:
             await self.waits
         if not self.hosts:
             raise ResolveError("no such host")
-        return [Target("UDP", host, 5060) for host in self.hosts]
+        return [Target((self.trunk.transport or "udp").upper(), host, 5060) for host in self.hosts]
 
     async def flow(self, target: Target) -> Flow:
         """

@@ -12,6 +12,7 @@ from pbx.directory.dialplan import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.permissions import Permissions
+from pbx.features.follow_me import confirmation
 from pbx.sip.diversion import Diversion
 from pbx.sip.history_info import Entry
 from pbx.sip.message import Request, Response
@@ -379,3 +380,68 @@ class CallBackTests(IncomingCase):
             self.assertIsNone(router.lead(number, "1001"), number)
         self.assertIsNotNone(router.lead(MOBILE, "1001"))
         self.assertIsNone(router.lead(MOBILE, "1009"))
+
+
+class ConfirmTests(SentOnCase):
+    """
+    A mobile phone follows, and whoever picks it up is asked for a key.
+    """
+
+    options = {"features": {"confirm": confirmation}}
+
+    def key(self, key: str) -> None:
+        """
+        The mobile phone presses a key.
+        """
+        invite = self.b.invites[0]
+        pressed = self.b.within_received(
+            "INFO", invite, self.taken, cseq=3, body=f"Signal={key}\r\nDuration=160\r\n".encode()
+        )
+        pressed.headers.set("Content-Type", "application/dtmf-relay")
+        self.b.send(pressed)
+        self.network.advance(0.1)
+
+    def ask(self) -> Request:
+        """
+        The mobile phone picks up; the caller hears nothing of that yet.
+        """
+        self.want(follow_me=(FollowMe(ELSEWHERE, 0, None, True),))
+        invite = self.a.offer_call()
+        self.taken = self.b.reply(self.b.invites[0], 200, body=self.b.sdp())
+        self.network.advance(1)
+        self.assertEqual(self.a.responses("INVITE"), [100])
+        return invite
+
+    def test_taken(self) -> None:
+        """
+        1 takes the call.
+        """
+        invite = self.ask()
+        self.key("1")
+        answer = self.a.last("INVITE")
+        self.assertEqual(answer.status, 200)
+        self.a.acknowledge(invite, answer)
+        self.hang_up(invite, answer)
+
+    def test_not_taken(self) -> None:
+        """
+        2 declines it; the phone rings on, and the channel is free.
+        """
+        invite = self.ask()
+        self.anna.reply(self.rung, 180)
+        self.key("2")
+        self.network.advance(3)
+        self.assertEqual(len(self.b.requests("BYE")), 1)
+        self.assertEqual(self.channels(), {"A": 1, "B": 0})
+        self.anna.reply(self.rung, 486)
+        self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
+
+    def test_gone(self) -> None:
+        """
+        The caller gives up meanwhile: the mobile phone is hung up on.
+        """
+        invite = self.ask()
+        self.a.cancel(invite)
+        self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
+        self.network.advance(0.1)
+        self.assertEqual(len(self.b.requests("BYE")), 1)

@@ -139,7 +139,7 @@ class LargeTests(TalkCase):
         """
         super().setUp()
         self.lines_taken: list[Line] = []
-        self.taken = self.a.reactor.listenTCP(5060, self.factory(), interface="10.9.0.1")
+        self.listener = self.a.reactor.listenTCP(5060, self.factory(), interface="10.9.0.1")
 
     def factory(self) -> ServerFactory:
         """
@@ -159,7 +159,7 @@ class LargeTests(TalkCase):
         """
         No more connections.
         """
-        self.taken.stopListening()
+        self.listener.stopListening()
         self.within = 140.0
         super().tearDown()
 
@@ -209,3 +209,77 @@ class FixedTransportTests(LargeTests):
         self.dial(body=self.phone_offer())
         self.assertEqual(self.lines_taken, [])
         self.refuse()
+
+
+class LostConnectionTests(LargeTests):
+    """
+    The trunk is connected to by TCP, and the connection breaks.
+    """
+
+    trunks = {"A": {"transport": "tcp", "caller_id": "+4930123456"}}
+
+    def setUp(self) -> None:
+        """
+        The provider speaks over the connection that it was sent the last one by.
+        """
+        super().setUp()
+        self.a.send = lambda message: self.write(message.to_bytes())  # type: ignore[method-assign]
+
+    def write(self, data: bytes) -> None:
+        """
+        Send over the last connection.
+        """
+        transport = self.lines_taken[-1].transport
+        assert transport is not None
+        transport.write(data)
+
+    def cut(self) -> None:
+        """
+        Break it.
+        """
+        transport = self.lines_taken[-1].transport
+        assert transport is not None
+        transport.loseConnection()
+        self.network.advance(0.1)
+
+    def test_within_a_call(self) -> None:
+        """
+        What is sent within the call goes over a new one, whatever name the provider's Contact has.
+        """
+        self.dial()
+        self.answered(headers=(("Contact", "<sip:x@pool.provider.example;transport=tcp>"),))
+        self.cut()
+        self.end()
+        self.assertEqual(len(self.lines_taken), 2)
+        self.cut()
+
+    def test_before_the_answer(self) -> None:
+        """
+        It breaks before anything was said: there is no other trunk, and the caller is told which one failed.
+        """
+        self.dial()
+        self.cut()
+        answer = self.anna.last("INVITE")
+        self.anna.acknowledge_refusal(self.invite, answer)
+        self.assertEqual((answer.status, self.record["q850"]), (503, 38))
+        self.assertIn("trunk A: ", self.record["reason"])
+
+    def test_by_tcp(self) -> None:
+        """
+        However large it is.
+        """
+        self.dial(body=self.phone_offer())
+        self.assertEqual(len(self.lines_taken), 1)
+        self.a.reply(self.a.invites[0], 486)
+        self.anna.acknowledge_refusal(self.invite, self.anna.last("INVITE"))
+        self.cut()
+
+    def test_back_to_udp(self) -> None:
+        """
+        There is no TCP: the trunk can't be reached.
+        """
+        self.exchange.lines.line("A").failing.add("TCP")
+        self.dial()
+        self.assertEqual(self.a.invites, [])
+        self.anna.acknowledge_refusal(self.invite, self.anna.last("INVITE"))
+        self.assertEqual(self.record["reason"], "trunk A can't be reached: 10.9.0.1 refuses")
