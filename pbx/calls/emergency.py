@@ -75,6 +75,8 @@ class _Live:
     outgoing: Outgoing
     subject: str
     supplement: Supplement
+    mail: tuple[str, ...]
+    failed: bool = False
 
 
 class Emergencies:
@@ -115,7 +117,7 @@ class Emergencies:
         back = tuple(number for number in numbers if number)
         subject = f"{caller.number} {random_hex(4)}"
         self._live[call.id] = _Live(
-            caller, outgoing, subject, self._supplement(caller.number, emergency.location, now)
+            caller, outgoing, subject, self._supplement(caller.number, emergency.location, now), plan.emergency.mail
         )
         if len(tools.calls) > tools.settings.max_calls:
             # Each call beyond those has no port of its own.
@@ -177,15 +179,7 @@ class Emergencies:
                 text = f"The emergency centre called back, and nobody answered. {failure.text}"
                 self._alerts.alert("emergency", f"call back {call.id[:8]}", text)
             return None
-        emergency = live.outgoing.emergency
-        number = emergency.number if emergency is not None else live.outgoing.number
-        test = "TEST, no emergency: " if emergency is not None and emergency.test else ""
-        text = (
-            f"{test}The emergency call of {live.caller.number} to {number} reached nobody: {failure.text}\n"
-            f"Call for help by another telephone, and see to the trunks."
-        )
-        mail = tools.router.situation.plan.emergency.mail
-        self._alerts.alert("emergency", f"{live.subject} failed", text, mail=mail)
+        self._failed(live, failure.text)
         if NO_LINE not in tools.places:
             return None
         destination = Destination(
@@ -204,8 +198,10 @@ class Emergencies:
         Take what has happened to a call.
         """
         if type(event) is CallEnded:
-            self._live.pop(event.call, None)
+            live = self._live.pop(event.call, None)
             self._back.discard(event.call)
+            if live is not None and event.disposition not in ("answered", "cancelled"):
+                self._failed(live, event.reason)
         elif type(event) is CallsMerged:
             live = self._live.pop(event.call, None)
             if live is not None:
@@ -219,6 +215,19 @@ class Emergencies:
         Tell nobody any more.
         """
         self.notifications.stop()
+
+    def _failed(self, live: _Live, why: str) -> None:
+        if live.failed:
+            return
+        live.failed = True
+        emergency = live.outgoing.emergency
+        number = emergency.number if emergency is not None else live.outgoing.number
+        test = "TEST, no emergency: " if emergency is not None and emergency.test else ""
+        text = (
+            f"{test}The emergency call of {live.caller.number} to {number} reached nobody: {why}\n"
+            f"Call for help by another telephone, and see to the trunks."
+        )
+        self._alerts.alert("emergency", f"{live.subject} failed", text, mail=live.mail)
 
     def _end_newest(self, calls: Sequence[Call], text: str) -> None:
         ordinary = [call for call in calls if call.id not in self._live and call.id not in self._back]

@@ -30,7 +30,8 @@ async def alerts_list(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     What is open, or all there was.
     """
     answer = await api.ask("GET", "/api/alerts?state=all" if options.all else "/api/alerts")
-    return answer, table(answer["alerts"], ALERTS, "There are no alerts.")
+    rows = [{**alert, "text": alert["text"].replace("\n", "; ")} for alert in answer["alerts"]]
+    return answer, table(rows, ALERTS, "There are no alerts.")
 
 
 async def alerts_ack(api: Api, options: argparse.Namespace) -> tuple[Any, str]:

@@ -8,10 +8,12 @@ import xml.etree.ElementTree as ET
 
 from attrs import evolve
 
+from pbx.calls.inbound import InboundLeg
 from pbx.calls.tools import CallSettings
 from pbx.directory.handling import Handling
 from pbx.directory.permissions import Permissions, TollLimits
 from pbx.directory.time_condition import Hours, TimeCondition
+from pbx.media.ports import PortsExhausted
 from pbx.sip.multipart import sdp_of
 from pbx.sip.pidf_lo import CIVIC
 from tests.calls.carrier import MOBILE
@@ -114,6 +116,29 @@ class WayTests(EmergencyCase):
         self.assertEqual(answer.status, 503)
         self.assertIn("The emergency call of 1005 to 112 reached nobody: ", self.alerts()[1])
         self.assertEqual(self.exchange.alerts.told[1].mail, ("guard@example.com",))
+
+
+class FailedTests(EmergencyCase):
+    """
+    A call that fails before any trunk is asked.
+    """
+
+    def test_no_port(self) -> None:
+        """
+        When no port is free for the audio, the house knows of the call, and that it reached nobody.
+        """
+
+        def none_free(leg: InboundLeg, engine: object, **options: object) -> None:
+            raise PortsExhausted
+
+        self.patch(InboundLeg, "open", none_free)
+        self.dial()
+        self.assertEqual(self.a.invites, [])
+        answer = self.anna.last("INVITE")
+        self.anna.acknowledge_refusal(self.invite, answer)
+        self.assertEqual(answer.status, 503)
+        self.assertTrue(self.alerts()[0].startswith("EMERGENCY: 1005"))
+        self.assertIn("reached nobody: No media port free", self.alerts()[1])
 
 
 class AnyPhoneTests(EmergencyCase):

@@ -23,7 +23,7 @@ class AlertsTests(CommandCase):
         """
         self.alerts, self.audit = Alerts(Clock(), lambda: 1000.0), FakeAudit()
         self.alerts.alert("trunk", "A", "Trunk A is down.")
-        self.alerts.alert("emergency", "1001", "1001 called 112.", detail={"callback": "+4930123456"})
+        self.alerts.alert("emergency", "1001", "1001 called 112.\nWhere: Yard", detail={"callback": "+4930123456"})
         self.alerts.alert("trunk", "B", "Trunk B is down.")
         self.alerts.settled("trunk", "B", "Trunk B is up.")
         resource = AlertsResource(self.alerts, self.audit)
@@ -60,7 +60,7 @@ class AlertsTests(CommandCase):
         ``pbxctl alerts`` lists, ``pbxctl alerts ack`` takes note.
         """
         shown = self.type("alerts")
-        self.assertIn("1001 called 112.", shown)
+        self.assertIn("1001 called 112.; Where: Yard", shown)
         self.assertNotIn("Trunk B", shown)
         self.assertIn("Trunk B is down.", self.type("alerts --all"))
         for alert in self.alerts.list():
