@@ -9,6 +9,10 @@ In reading order: ``events`` (what happens to a call, as values), ``leg`` with `
 dialplan), ``switchboard`` (all calls, and who may make one) with ``shown``, ``record`` (the CDR, from events alone),
 ``trace`` (the last messages of each phone).
 
+What keeps the house safe: ``alerts`` (who is told), ``usage`` (of the limits), ``emergency`` (what an emergency call
+brings about) with ``notification`` (people are told by telephone), ``exchange_call`` (a call of the exchange's own) and
+``callbacks``.
+
 Trunks: ``trunk_targets`` (where a provider is), ``register`` (its requests) and ``registration`` (its life), ``health``
 (OPTIONS), ``trunk_line`` (one provider), ``recognition`` (whose request it is), ``trunks`` (all of them).
 """

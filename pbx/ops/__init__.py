@@ -3,5 +3,5 @@ What the operator touches: settings, logs, certificates, and the shell into the 
 
 In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``below``, ``lock``, ``lines``,
 ``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``, ``letter``, ``mail_server``,
-``smtp``, ``mail``.
+``smtp``, ``mail``, ``alerts``.
 """

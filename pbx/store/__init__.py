@@ -11,5 +11,5 @@ groups, menus, rooms), ``secrets`` (encrypted), ``plan`` (trunks, routes and tim
 ``switches`` (moved by hand), ``bindings`` (where phones are registered), ``subscriptions`` (what they want to be
 told), ``cdr`` (call records), ``outbox`` and ``spool`` (how a call record reaches the database whatever happens to
 it), ``mailboxes``, ``voicemail`` (the messages), ``sidecars`` (how a message reaches the database), ``splice``,
-``mail`` (on its way).
+``mail`` (on its way), ``alerts``.
 """

@@ -4,6 +4,6 @@ The REST API and the pages over https.
 In reading order: ``problems``, ``routes``, ``app``, ``server``, ``starting``, ``identity``, ``local_operator``; then
 the resources ``status``, ``extensions`` (with ``passwords``), ``handling`` (of their calls), ``ring_groups`` and
 ``menus`` (with ``destinations``, ``places`` and ``place_resource``), ``conferences``, ``calls``, ``presence``,
-``blocks``, ``prompts`` and ``music`` (with ``files``), ``first_admin`` (with ``hashing``); and ``site``, which
+``blocks``, ``alerts``, ``prompts`` and ``music`` (with ``files``), ``first_admin`` (with ``hashing``); and ``site``, which
 puts them together.
 """
