@@ -103,7 +103,7 @@ class Site(Section, frozen=True):
     Where the exchange stands.
     """
 
-    country: Annotated[str, Meta(pattern="^[A-Z]{2}$", description="two letters such as US or DE")] = "US"
+    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", description="two letters such as US or DE")] = "US"
     area_code: Annotated[str, Meta(pattern=r"^[0-9]{0,6}\Z", description="up to 6 digits")] = ""
     time_zone: Zone = None
     outside_prefix: Annotated[str, Meta(pattern=r"^[0-9]{0,3}\Z", description="up to 3 digits")] = ""
@@ -193,11 +193,11 @@ class InboundRoute(Section, frozen=True):
     enabled: bool = True
 
 
-Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$", description="a time such as 08:30")]
+Clock = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]\Z|^24:00\Z", description="a time such as 08:30")]
 Date = Annotated[
     str,
     Meta(
-        pattern=r"^([0-9]{4}-)?[0-9]{2}-[0-9]{2}$", description="a date such as 2026-12-24, or 12-25 for each year",
+        pattern=r"^([0-9]{4}-)?[0-9]{2}-[0-9]{2}\Z", description="a date such as 2026-12-24, or 12-25 for each year",
         extra={"check": _date},
     ),
 ]

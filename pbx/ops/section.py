@@ -144,13 +144,13 @@ Proxy = Annotated[
         extra={"check": _host_and_port},
     ),
 ]
-HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})$", description="a host name")]
+HostName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]{0,252})\Z", description="a host name")]
 Path = Annotated[str | None, Meta(description="a path, or null for the usual place")]
 Secret = Annotated[str, Meta(description="text, ${VARIABLE}, or file:/path", extra={"secret": True})]
 MailAddress = Annotated[
-    str, Meta(pattern=r"^[!-?A-~]+@[0-9A-Za-z.-]+$", description="an address such as pbx@example.com")
+    str, Meta(pattern=r"^[!-?A-~]+@[0-9A-Za-z.-]+\Z", description="an address such as pbx@example.com")
 ]
-Dialled = Annotated[str, Meta(pattern=r"^[0-9]{1,20}$", description="a number that can be dialled")]
+Dialled = Annotated[str, Meta(pattern=r"^[0-9]{1,20}\Z", description="a number that can be dialled")]
 Days = Annotated[int, Meta(ge=1, le=36500, description="whole days, 1 to 36500")]
 
 

@@ -137,7 +137,7 @@ class Email(Section, frozen=True):
     """
 
     from_address: MailAddress | None = None
-    from_name: Annotated[str, Meta(pattern=r"^[^\r\n]*$", description="text on one line")] = "Voicemail"
+    from_name: Annotated[str, Meta(pattern=r"^[^\r\n]*\Z", description="text on one line")] = "Voicemail"
     attachment: Literal["wav", "flac", "mp3"] = "wav"
     keep_days: Annotated[int, Meta(ge=1, le=3650, description="whole days, 1 to 3650")] = 90
 

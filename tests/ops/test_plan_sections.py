@@ -9,7 +9,18 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.ops.plan_sections import InboundRoute, Limits, OutboundRoute, TimeCondition, Trunk
+from pbx.ops.plan_sections import (
+    Alerts,
+    Emergency,
+    Holiday,
+    Hours,
+    InboundRoute,
+    Limits,
+    OutboundRoute,
+    Site,
+    TimeCondition,
+    Trunk,
+)
 from pbx.ops.strict import Mistake, convert
 
 
@@ -48,6 +59,23 @@ class SectionsTests(SynchronousTestCase):
             self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), [], proxy)
         for proxy in ("sip.example.com:0", "sip.example.com:65536", "a:b", ":5060", "sip:example.com"):
             self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), ["outbound_proxy"], proxy)
+
+    def test_lines_end(self) -> None:
+        """
+        Nothing that is sent on has a line end behind it: it would be the beginning of another header.
+        """
+        for section, given in (
+            (Trunk, {"from_domain": "example.com\n"}), (Trunk, {"host": "example.com\n"}),
+            (Trunk, {"outbound_proxy": "example.com:5060\n"}), (Trunk, {"caller_id": "+4930\n"}),
+            (Trunk, {"username": "me\n"}), (Trunk, {"name": "a\n"}), (Trunk, {"dids": ["+49.\n"]}),
+            (Trunk, {"inbound_ips": ["192.0.2.0/24\n"]}), (Site, {"country": "DE\n"}), (Hours, {"start": "08:30\n"}),
+            (Hours, {"end": "24:00\n"}), (Holiday, {"date": "12-25\n"}), (Emergency, {"desk": "1001\n"}),
+            (Emergency, {"numbers": ["112\n"]}), (Alerts, {"mail": ["a@example.com\n"]}),
+            (Limits, {"blocked": ["+882\n"]}),
+        ):
+            others = {"name": "a", "host": "b"} if section is Trunk else {}
+            found = self.mistakes(section, **{**others, **given})
+            self.assertEqual([each.partition("[")[0] for each in found if each in given], [*given], given)
 
     def test_callers(self) -> None:
         """
