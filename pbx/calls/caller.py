@@ -97,6 +97,8 @@ def is_of_the_house(number: str, situation: Situation) -> bool:
 def called_numbers(request: Request, trunk: Trunk) -> tuple[str, ...]:
     """
     What a provider says was called, the likeliest first: in the Request-URI often only our account.
+
+    The account is the last of them, since it may be the number as well.
     """
     found: dict[str, None] = {}
     for source, read in CALLED.items():
@@ -107,7 +109,8 @@ def called_numbers(request: Request, trunk: Trunk) -> tuple[str, ...]:
                 # A provider that writes it badly has still two other places for it.
                 continue
     found.pop("", None)
-    return tuple(found)
+    ours = {trunk.username, trunk.contact_user}
+    return tuple(sorted(found, key=lambda number: number in ours))
 
 
 def _named(request: Request) -> URI:

@@ -49,6 +49,9 @@ SHORTEST_REFRESH = 5.0
 MARGIN = 60.0
 """Seconds before its end at which a registration is refreshed, or half of its time where that is less."""
 
+TOLD_AGAIN = 3_600.0
+"""Seconds between two lines of the log above debug about refreshes that succeed: a log of any day shows them."""
+
 MOST_TRIED = 8
 """Places tried in one attempt; each may cost some eight seconds."""
 
@@ -128,6 +131,7 @@ class Registration:
         self._chance = chance
         self._failures = 0
         self._losses = 0
+        self._told_at = 0.0
         self._made_at = 0.0
         self._attempt: Deferred[Any] | None = None
         self._next: IDelayedCall | None = None
@@ -224,7 +228,9 @@ class Registration:
     def _take(self, target: Target, grant: Grant) -> None:
         now = self._clock.seconds()
         same = self.registered and self.grant is not None and self.grant.flow is grant.flow
-        news = self.failure is not None or not same
+        news = self.failure is not None or not same or now - self._told_at >= TOLD_AGAIN
+        if news:
+            self._told_at = now
         self.log.emit(
             LogLevel.info if news else LogLevel.debug,
             "REGISTER to {host} for trunk {trunk!r}: registered with {place} as {account} for {seconds} s{again}",

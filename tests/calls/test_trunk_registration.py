@@ -435,4 +435,7 @@ class LogTests(LinesCase):
         count = len(self.said("REGISTER"))
         self.wait(300)
         self.assertEqual(len(self.said("REGISTER")), count)
+        # Once an hour a refresh is told too, so that the log of any day shows it.
+        self.wait(3600)
+        self.assertEqual(len(self.said("REGISTER", "registered with")), count)
         self.assertEqual([text for _, text in self.logged if "s3cret" in text or "nonce" in text], [])
