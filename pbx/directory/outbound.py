@@ -4,6 +4,7 @@ The way out: which outbound route takes a call, whether it may be made, and over
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -154,7 +155,7 @@ def _route(
     plan = situation.plan
     if not plan.outbound:
         public = numbering.dialled(number, plan.site)
-        if not public.e164 and len(number) < SHORTEST:
+        if not public.e164 and (len(number) < SHORTEST or not number.removeprefix("+").isdigit()):
             return None
         reasons.append("there are no outbound routes: all trunks are tried by priority")
         return ALL_TRUNKS, number
@@ -175,7 +176,7 @@ def _route(
             said = written if written == number else f"{number} as {written}"
             reasons.append(f"outbound route {route.name} takes {said}")
             return route, route.prepend + written[route.strip:]
-    others = [route.name for route in plan.outbound if route.enabled]
+    others = [*islice((route.name for route in plan.outbound if route.enabled), MOST_NAMED + 1)]
     said = ", ".join(others[:MOST_NAMED]) + (" and others" if len(others) > MOST_NAMED else "")
     reasons.append(f"{number} matches no outbound route that is open to it (there are {said or 'none'})")
     return None

@@ -20,7 +20,7 @@ KEYS = "0123456789"
 CLASSES = {"X": frozenset(KEYS), "Z": frozenset(KEYS[1:]), "N": frozenset(KEYS[2:])}
 
 _is_pattern = re.compile(r"\+?(?:[0-9*#XZNxzn]|\[[0-9*#-]+\])*[.!]?").fullmatch
-_is_exact = re.compile(r"\+?[0-9*#]+").fullmatch
+_is_simple = re.compile(r"\+?[0-9*#]+[.!]?").fullmatch
 _parts = re.compile(r"\[[^]]*\]|.").findall
 
 
@@ -62,8 +62,8 @@ def read(text: str) -> Pattern:
     Raises:
         ValueError: It is none.
     """
-    if _is_exact(text):
-        return Pattern(text)
+    if _is_simple(text):
+        return Pattern(text.rstrip(".!"), (), text[-1] if text[-1] in ".!" else "")
     if _is_pattern(text) is None:
         raise ValueError(f"{text!r} is no pattern")
     tail = text[-1] if text[-1:] in (".", "!") else ""
@@ -117,10 +117,15 @@ class Index(Generic[T]):
     """
 
     def __init__(self, entries: Iterable[tuple[str, T]]) -> None:
+        self._exact: dict[str, list[tuple[int, T]]] = {}
         self._by_beginning: dict[str, list[tuple[int, Pattern, T]]] = {}
         for place, (text, item) in enumerate(entries):
-            pattern = compiled(text) if len(text) < 3 or text[-1] in ".!" else _read(text)
-            self._by_beginning.setdefault(pattern.beginning, []).append((place, pattern, item))
+            if text.removeprefix("+").isdigit() and text.isascii():
+                # Most are: a DID has a route of its own.
+                self._exact.setdefault(text, []).append((place, item))
+            else:
+                pattern = compiled(text)
+                self._by_beginning.setdefault(pattern.beginning, []).append((place, pattern, item))
         self._lengths = sorted({len(beginning) for beginning in self._by_beginning})
 
     def matching(self, *numbers: str) -> list[T]:
@@ -129,16 +134,10 @@ class Index(Generic[T]):
         """
         found: dict[int, T] = {}
         for number in numbers:
+            found.update(self._exact.get(number, ()))
             for length in self._lengths:
                 if length > len(number):
                     break
                 bucket = self._by_beginning.get(number[:length], ())
                 found.update((place, item) for place, pattern, item in bucket if pattern.matches(number))
         return [found[place] for place in sorted(found)]
-
-
-def _read(text: str) -> Pattern:
-    try:
-        return read(text)
-    except ValueError:
-        return NOTHING

@@ -100,4 +100,7 @@ class IndexTests(SynchronousTestCase):
         """
         index = Index((f"+49301234{number:04}", number) for number in range(10_000))
         self.assertEqual(index.matching("+493012340815"), [815])
+        self.assertEqual(len(index._exact["+493012340815"]), 1)
+        index = Index((f"+49301234{number:04}.", number) for number in range(10_000))
+        self.assertEqual(index.matching("+4930123408159"), [815])
         self.assertEqual(len(index._by_beginning["+493012340815"]), 1)
