@@ -308,6 +308,9 @@ def _blocked_as(extension: Extension, request: RouteRequest, situation: Situatio
 
 def _elsewhere(request: RouteRequest, situation: Situation, extension: Extension | None) -> Decision:
     number = request.number
+    if number.endswith("#") and number[:-1] in situation.plan.urgent:
+        # Phones that send a number as a whole send the key that ended it, too.
+        return _urgent(evolve(request, number=number[:-1]), situation)
     if number[:1] in ("*", "#") and number:
         return to_feature(request, situation)
     if extension is not None:

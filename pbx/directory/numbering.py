@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import phonenumbers
 from attrs import frozen
-from phonenumbers import PhoneNumberFormat, PhoneNumberType, shortnumberinfo
+from phonenumbers import PhoneNumberFormat, PhoneNumberType, ValidationResult, shortnumberinfo
 from phonenumbers.shortnumberinfo import ShortNumberCost
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from pbx.directory.plan import Site
 
 LONGEST: Final = 32
-"""Digits of the longest number that is looked at; E.164 has 15."""
+"""Keys of the longest number that is looked at."""
+
+LONGEST_PUBLIC: Final = 15
+"""Digits of the longest number of E.164."""
 
 REMEMBERED: Final = 8192
 """Numbers that are remembered with what they are: reading one takes longer than all the rest of a decision."""
@@ -46,7 +49,7 @@ BY_TYPE: Final[dict[int, CallClass]] = {
 """The kinds of number that decide by themselves; all others are local or national."""
 
 ENQUIRIES: Final = "118"
-"""How directory enquiries begin all over Europe: of their price, and that they put callers through, nothing is known."""
+"""How directory enquiries begin all over Europe: they set their prices, and put callers through to any number."""
 
 _is_dialable = re.compile(r"\+?[0-9*#]+").fullmatch
 _is_plain = re.compile(r"\+?[0-9]+").fullmatch
@@ -125,8 +128,13 @@ def same(one: str, other: str, site: Site) -> bool:
 
 @lru_cache(maxsize=REMEMBERED)
 def _dialled(number: str, country: str, area_code: str) -> PublicNumber:
-    if len(number) > LONGEST or _is_plain(number) is None:
-        return PublicNumber(number, "", "", "unknown")
+    if len(number) > LONGEST:
+        return PublicNumber(number, "", "", "premium")
+    if _is_plain(number) is None:
+        # *31# and the like before a number are an order to the provider, and the number costs the same.
+        behind = re.split("[^0-9]", number)[-1]
+        call_class = _dialled(behind, country, area_code).call_class if behind != number else "unknown"
+        return PublicNumber(number, "", "", call_class)
     if number.startswith("+"):
         return _of(number, _parsed(number, None), country, area_code, abroad=True)
     code = phonenumbers.country_code_for_region(country)
@@ -195,12 +203,15 @@ def _parsed(number: str, country: str | None) -> PhoneNumber | None:
 
 def _of(number: str, parsed: PhoneNumber | None, country: str, area_code: str, *, abroad: bool) -> PublicNumber:
     if parsed is None:
-        return PublicNumber(number, "", "", "international" if abroad else "unknown")
+        too_long = len(number) > LONGEST_PUBLIC
+        return PublicNumber(number, "", "", "international" if abroad else "premium" if too_long else "unknown")
     call_class = _class(parsed, country, area_code)
     reading = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     if not phonenumbers.is_possible_number(parsed):
         if call_class in ("local", "national"):
-            call_class = "unknown"
+            # Longer than any number of the country: by the code of another carrier it leads anywhere.
+            too_long = phonenumbers.is_possible_number_with_reason(parsed) == ValidationResult.TOO_LONG
+            call_class = "premium" if too_long else "unknown"
         return PublicNumber(number, "", "", call_class, reading)
     own = phonenumbers.country_code_for_region(country)
     if parsed.country_code == own and (own != 1 or phonenumbers.region_code_for_number(parsed) in (None, country)):

@@ -65,7 +65,8 @@ OUTBOUND = some.builds(
 )
 INBOUND = some.builds(
     InboundRoute, NAMES, TARGETS, PATTERNS, some.just("") | some.just("anonymous") | PATTERNS,
-    some.none() | some.just("A"), CONDITIONS, some.none() | TARGETS, some.lists(some.sampled_from(CLASSES), max_size=2).map(tuple),
+    some.none() | some.just("A"), CONDITIONS, some.none() | TARGETS,
+    some.lists(some.sampled_from(CLASSES), max_size=2).map(tuple),
 )
 LIMITS = some.builds(
     TollLimits, some.just(CLASSES) | some.just(("local",)), some.integers(0, 3), some.integers(0, 3), some.none(),
