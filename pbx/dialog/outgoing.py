@@ -164,6 +164,9 @@ class OutgoingInvite:
             self._fail(487, "Cancelled", None)
         else:
             self._fail(408, "No response", None)
+        if self._credentials is not None:
+            # Who answers too late gets ACK and BYE from us: the BYE may be asked to prove itself.
+            transaction.user = self
 
     def failed(self, transaction: ClientTransaction, reason: str) -> None:
         """

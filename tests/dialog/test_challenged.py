@@ -128,6 +128,36 @@ class InviteTests(ChallengedCase):
         self.verify(third)
         self.respond(486, to=third)
 
+    def test_answered_too_late(self) -> None:
+        """
+        What answers after it was given up is ended by a BYE that proves itself; what rings then gets a CANCEL.
+        """
+        self.inviting()
+        self.stage.wait(4.1)
+        self.assertEqual(self.leg.take(), [("failed", 408, "No response")])
+        self.flow.take()
+        self.respond(180)
+        self.assertEqual(self.short(), ["CANCEL"])
+        self.respond(200, body=ANSWER)
+        ack, bye = self.took()
+        self.assertEqual((ack.method, bye.method), ("ACK", "BYE"))
+        self.ask_for_proof(bye)
+        (again,) = self.took()
+        self.verify(again)
+        self.respond(200, to=again)
+        self.assertEqual((self.leg.take(), self.core.dialogs), ([], {}))
+
+    def test_refused_too_late(self) -> None:
+        """
+        A challenge that comes after it was given up is not answered.
+        """
+        self.inviting()
+        self.stage.wait(4.1)
+        self.leg.take()
+        self.flow.take()
+        self.ask_for_proof(self.sent)
+        self.assertEqual((self.short(), self.leg.take()), (["ACK"], []))
+
     def test_no_credentials(self) -> None:
         """
         Who has none sends it once.
