@@ -100,7 +100,7 @@ class StoredRates:
 
         async def work(transaction: Transaction) -> str:
             await transaction.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", (f"rates {trunk}",))
-            await transaction.execute("DELETE FROM rate_list WHERE trunk = %s", (trunk,))
+            await forget(transaction, trunk)
             sql = "INSERT INTO rate_list (trunk, rates) VALUES (%s, %s) RETURNING version::text AS version"
             rows = await transaction.query(sql, (trunk, len(values)))
             for start in range(0, len(values), AT_ONCE):
@@ -116,9 +116,9 @@ class StoredRates:
         """
         Forget what a trunk costs; ``False`` when nobody knew.
         """
-        removed = await self._database.execute("DELETE FROM rate_list WHERE trunk = %s", (trunk,))
+        removed = await self._database.interact(lambda transaction: forget(transaction, trunk))
         await self._reread(trunk)
-        return removed > 0
+        return removed
 
     # The mirror
 
@@ -149,6 +149,14 @@ class StoredRates:
             self._versions[trunk] = version
             self._rates[trunk] = rates
         self._book.keep_rates(dict(self._rates))
+
+
+async def forget(transaction: Transaction, trunk: str) -> bool:
+    """
+    Remove a trunk's rates; ``False`` when it had none.
+    """
+    await transaction.execute("DELETE FROM rate WHERE trunk = %s", (trunk,))
+    return await transaction.execute("DELETE FROM rate_list WHERE trunk = %s", (trunk,)) > 0
 
 
 def _document(rates: Sequence[Rate]) -> str:

@@ -16,6 +16,7 @@ from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.plan import Kind, Piece, PlanBook
 from pbx.directory.time_condition import Holiday, Hours, TimeCondition
 from pbx.directory.trunk import Trunk
+from pbx.store import plan as module
 from pbx.store.database import Database, Duplicate
 from pbx.store.plan import StoredPlan, UnknownPieceError
 from pbx.store.secrets import SecretKey
@@ -173,6 +174,26 @@ class StoredPlanTests(DatabaseTestCase):
         rows = await self.database.query("SELECT position FROM plan ORDER BY position")
         self.assertEqual([row["position"] for row in rows], list(range(1, 9)))
 
+    async def test_pages(self) -> None:
+        """
+        Many are read some at a time; of those that are as they were, the plan keeps what it has.
+        """
+        self.patch(module, "AT_ONCE", 3)
+        for name in "hcabgdfe":
+            await self.stored.add("outbound_route", OutboundRoute(name))
+        before = self.book.plan.outbound
+        self.assertEqual("".join(route.name for route in before), "hcabgdfe")
+        self.assertEqual("".join(await self.names()), "hcabgdfe")
+        await self.stored.move("outbound_route", "e", 0)
+        after = self.book.plan.outbound
+        self.assertEqual("".join(route.name for route in after), "ehcabgdf")
+        self.assertIs(after[1], before[0])
+        await self.database.execute("UPDATE plan SET value = '{\"strip\": 2}' WHERE name = 'a'")
+        await self.stored.move("outbound_route", "e", 7)
+        after = self.book.plan.outbound
+        self.assertEqual([route.strip for route in after], [0, 0, 2, 0, 0, 0, 0, 0])
+        self.assertIs(after[0], before[0])
+
     async def test_remove(self) -> None:
         """
         One is removed by its kind and name, with the rates or the switch that were its own; one that is not there is
@@ -180,7 +201,10 @@ class StoredPlanTests(DatabaseTestCase):
         """
         for kind, piece in PIECES:
             await self.stored.add(kind, piece)
-        await self.database.execute("INSERT INTO rate_list (trunk, rates) VALUES ('provider', 0), ('other', 0)")
+        await self.database.execute("INSERT INTO rate_list (trunk, rates) VALUES ('provider', 1), ('other', 1)")
+        await self.database.execute(
+            "INSERT INTO rate VALUES ('provider', '1', 1, 0, 60, 60), ('other', '1', 1, 0, 60, 60)"
+        )
         await self.database.execute("INSERT INTO night_switch (condition, position) VALUES ('office', 'night')")
         self.assertFalse(await self.stored.remove("trunk", "office"))
         for kind, piece in PIECES:
@@ -188,6 +212,7 @@ class StoredPlanTests(DatabaseTestCase):
             self.assertFalse(await self.stored.remove(kind, piece.name))
         self.assertEqual(self.book.plan, PlanBook().plan)
         self.assertEqual(await self.database.query("SELECT trunk FROM rate_list"), [{"trunk": "other"}])
+        self.assertEqual(await self.database.query("SELECT trunk FROM rate"), [{"trunk": "other"}])
         self.assertEqual(await self.database.query("SELECT * FROM night_switch"), [])
 
     async def test_other_nodes_hear_of_it(self) -> None:

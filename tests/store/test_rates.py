@@ -116,6 +116,6 @@ class StoredRatesTests(DatabaseTestCase):
         await self.database.execute("DELETE FROM rate WHERE trunk = 'other'")
         await self.database.execute("UPDATE rate_list SET version = gen_random_uuid() WHERE trunk = 'other'")
         await self.soon(book, {"provider": WORLD, "other": {}})
-        await self.database.execute("TRUNCATE rate_list CASCADE")
+        await self.database.execute("TRUNCATE rate_list")
         await self.soon(book, {})
         await self.soon(self.book, {})
