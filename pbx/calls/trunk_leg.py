@@ -238,9 +238,10 @@ def line_changed(line: Line, before: TrunkState) -> None:
     Give up what still rings over a trunk that has gone down: the next one is tried.
     """
     if line.state.health == "down" and before.health != "down":
+        why = f"it went down: {line.state.reason}" if line.state.reason else "it went down"
         for leg in list(line.channels):
             if isinstance(leg, TrunkLeg):
-                leg.abandon(f"it went down: {line.state.reason}")
+                leg.abandon(why)
 
 
 def leg_beyond(

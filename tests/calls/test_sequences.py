@@ -94,9 +94,19 @@ async def confirm(terminal: Any) -> bool:
 class SequenceTests(ExchangeCase):
     """
     Four phones that do everything right.
+
+    Attributes:
+        sequences: How many there are.
+        stops: In how many the exchange is stopped.
+        elsewhere: What is dialled besides extensions.
+        handlings: What an extension may want.
     """
 
     within = 0.0
+    sequences = SEQUENCES
+    stops = STOPS
+    elsewhere: tuple[str, ...] = PLACES
+    handlings: tuple[Handling, ...] = HANDLINGS
 
     def setUp(self) -> None:
         """
@@ -126,7 +136,7 @@ class SequenceTests(ExchangeCase):
         for number in NUMBERS:
             extension = self.exchange.directory.extension(number)
             assert extension is not None
-            wanted = chance.choice(HANDLINGS) if chance.random() < 0.4 else Handling(voicemail=False)
+            wanted = chance.choice(self.handlings) if chance.random() < 0.4 else Handling(voicemail=False)
             self.exchange.directory.put(evolve(extension, handling=evolve(wanted, pickup_group="all")))
 
     def test_nothing_is_left_and_records_add_up(self) -> None:
@@ -140,11 +150,11 @@ class SequenceTests(ExchangeCase):
         self.presence = Presence(self.exchange.directory, self.exchange.location, self.exchange.wall)
         self.exchange.switchboard.on_event(self.presence.event)
         self.exchange.switchboard.on_event(self.count_merges)
-        for seed in range(SEQUENCES):
+        for seed in range(self.sequences):
             with self.subTest(seed=seed):
                 self.sequence(phones, random.Random(seed))  # noqa: S311  # chance, no secret
         # Else nothing of what is meant to be tried was tried.
-        self.assertGreater(self.merges, SEQUENCES // 4)
+        self.assertGreater(self.merges, self.sequences // 4)
         for phone in phones:
             for stopped in phone.stop():
                 stopped.addErrback(lambda failure: failure.raiseException())
@@ -154,7 +164,7 @@ class SequenceTests(ExchangeCase):
         """
         The exchange can be stopped at any time: it hangs up, keeps no call, port or timer, and loses no record.
         """
-        for seed in range(STOPS):
+        for seed in range(self.stops):
             with self.subTest(seed=seed):
                 chance = random.Random(seed)  # noqa: S311
                 phones = [SoftPhone(self.network, number, f"10.7.{seed}.{n + 1}") for n, number in enumerate(NUMBERS)]
@@ -171,9 +181,7 @@ class SequenceTests(ExchangeCase):
                 self.assertEqual({name: n for name, n in exchange.left().items() if n}, {})
                 self.assertEqual(exchange.engine.pool.in_use, 0)
                 self.assertEqual(len(exchange.records) + self.merges, exchange.switchboard.began)
-                for phone in phones:
-                    for call in list(phone.calls):
-                        call.hang_up()
+                self.let_go(phones)
                 self.network.advance(75)
                 for phone in phones:
                     phone.stop()
@@ -220,9 +228,7 @@ class SequenceTests(ExchangeCase):
             # As when the exchange stops.
             for each in list(self.exchange.switchboard.calls.values()):
                 each.hang_up()
-        for phone in phones:
-            for call in list(phone.calls):
-                call.hang_up()
+        self.let_go(phones)
         network.advance(75)
         self.flushLoggedErrors(RuntimeError)
         self.assertEqual([phone.calls for phone in phones], [[]] * 4)
@@ -232,6 +238,14 @@ class SequenceTests(ExchangeCase):
         self.assertEqual(len(records) + self.merges - before, self.exchange.switchboard.began - begun)
         for record in records:
             self.assert_adds_up(record)
+
+    def let_go(self, phones: list[SoftPhone]) -> None:
+        """
+        Let everybody hang up.
+        """
+        for phone in phones:
+            for call in list(phone.calls):
+                call.hang_up()
 
     def register(self, phones: list[SoftPhone]) -> None:
         """
@@ -258,7 +272,7 @@ class SequenceTests(ExchangeCase):
             self.operate(chance)
         phone = chance.choice(phones)
         up = [call for call in phone.calls if call.up]
-        other = chance.choice([*(number for number in NUMBERS if number != phone.number), *PLACES])
+        other = chance.choice([*(number for number in NUMBERS if number != phone.number), *self.elsewhere])
         what = chance.random()
         if not phone.calls or (what < 0.2 and len(phone.calls) < 3):
             self.call(phones, phone, other, chance)
@@ -288,7 +302,7 @@ class SequenceTests(ExchangeCase):
         if what < 0.2:
             switchboard.hang_up(call)
         elif what < 0.5:
-            switchboard.transfer(call, chance.choice(parties), chance.choice((*NUMBERS, *PLACES)))
+            switchboard.transfer(call, chance.choice(parties), chance.choice((*NUMBERS, *self.elsewhere)))
         elif what < 0.7:
             switchboard.transfer_to_voicemail(call, chance.choice(parties), "1002")
         else:
