@@ -7,7 +7,7 @@ a phone dials to switch something), ``places`` (ring groups, menus and rooms, in
 
 Beyond the house: ``trunk``, ``outbound_route``, ``inbound_route``, ``time_condition``, ``rates``, ``emergency`` and
 ``plan`` (all of these as one value); ``switches`` (night switches, in memory), ``rate_list`` (what calls cost, as
-providers send it), ``outside`` (a call out, as it is handed on).
+providers send it), ``plan_uses`` (who in a plan names what), ``outside`` (a call out, as it is handed on).
 
 The decision: ``decision`` (what is asked and answered), ``situation`` (all that may be looked at), ``dialplan`` (where
 a request goes, and why); and what it asks: ``star_call``, ``inbound`` (the way in), ``outbound`` (the way out),

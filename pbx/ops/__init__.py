@@ -1,7 +1,7 @@
 """
 What the operator touches: settings, logs, certificates, and the shell into the running process.
 
-In reading order: ``place``, ``options``, ``strict``, ``sections``, ``settings``, ``below``, ``lock``, ``lines``,
-``logs``, ``terminal``, ``certificate``, ``banner``, ``lag``, ``manhole``, ``shell``, ``letter``, ``mail_server``,
-``smtp``, ``mail``, ``alerts``.
+In reading order: ``place``, ``options``, ``strict``, ``section``, ``sections``, ``plan_sections`` (with
+``plan_checks``), ``settings``, ``below``, ``lock``, ``lines``, ``logs``, ``terminal``, ``certificate``, ``banner``,
+``lag``, ``manhole``, ``shell``, ``letter``, ``mail_server``, ``smtp``, ``mail``, ``alerts``.
 """

@@ -3,7 +3,8 @@ The REST API and the pages over https.
 
 In reading order: ``problems``, ``routes``, ``app``, ``server``, ``starting``, ``identity``, ``local_operator``; then
 the resources ``status``, ``extensions`` (with ``passwords``), ``handling`` (of their calls), ``ring_groups`` and
-``menus`` (with ``destinations``, ``places`` and ``place_resource``), ``conferences``, ``calls``, ``presence``,
-``blocks``, ``alerts``, ``prompts`` and ``music`` (with ``files``), ``first_admin`` (with ``hashing``); and ``site``, which
-puts them together.
+``menus`` (with ``destinations``, ``places`` and ``place_resource``), ``conferences``, ``trunks``, ``rates``,
+``outbound_routes``, ``inbound_routes`` and ``time_conditions`` (with ``plan``, ``plan_resource`` and ``changes``),
+``permissions``, ``calls``, ``presence``, ``blocks``, ``alerts``, ``prompts`` and ``music`` (with ``files``),
+``first_admin`` (with ``hashing``); and ``site``, which puts them together.
 """

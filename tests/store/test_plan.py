@@ -91,6 +91,7 @@ class StoredPlanTests(DatabaseTestCase):
         """
         await self.stored.add("trunk", PROVIDER)
         await self.stored.update("trunk", attrs.evolve(PROVIDER, password="Another1Password"), password=True)
+        self.assertEqual(self.book.plan.trunks["provider"].password, "Another1Password")
         await self.stored.update("trunk", attrs.evolve(PROVIDER, port=5060))
         rows = await self.database.query("SELECT plan::text AS whole, secret FROM plan")
         self.assertNotIn("Password", rows[0]["whole"])
