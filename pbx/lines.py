@@ -129,7 +129,7 @@ class Lines:
         """
         return Outside(
             self.book, self.trunks, usage=self.usage, switches=self.switches, callbacks=self.callbacks,
-            alerts=self.alerts, limited=self.toll.refused, emergencies=self.emergencies,
+            alerts=self.alerts, limited=self.toll.refused, searching=self.usage.searching, emergencies=self.emergencies,
         )
 
     def counts(self) -> dict[str, int]:

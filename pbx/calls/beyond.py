@@ -179,6 +179,8 @@ class Outside:
         callbacks: Who made an emergency call lately.
         alerts: Who is told of what somebody must see to.
         limited: Told of each call that a toll-fraud limit did not let through.
+        searching: Told, by its payer, of a call for which a trunk is looked for (1), and when that is over (-1): it has
+            no leg yet, and counts all the same.
         emergencies: Sees to emergency calls.
     """
 
@@ -189,6 +191,7 @@ class Outside:
     callbacks: Callbacks = MappingProxyType({})
     alerts: IAlerts = Factory(NoAlerts)
     limited: Callable[[Limited], object] = lambda limited: None
+    searching: Callable[[str, int], object] = lambda payer, by: None
     emergencies: Emergencies = Factory(Emergencies)
 
 

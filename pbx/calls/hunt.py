@@ -208,7 +208,10 @@ class Hunt:
         self._note(why)
 
     def _start(self, way: Way, work: Coroutine[Any, Any, None]) -> None:
+        payer, searching = self._outgoing.payer, self._tools.outside.searching
+
         async def search() -> None:
+            searching(payer, 1)
             try:
                 await work
             except CancelledError:
@@ -217,6 +220,8 @@ class Hunt:
             except Exception:  # noqa: BLE001 - the border: a caller must not wait for a trunk that we fail at
                 self.log.failure("trunk {trunk} can't be tried", trunk=way.trunk)
                 self._unreached(way, "Server Internal Error")
+            finally:
+                searching(payer, -1)
 
         self._tools.tasks.start(search(), "reach a trunk")
 

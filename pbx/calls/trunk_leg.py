@@ -262,7 +262,7 @@ def leg_beyond(
     """
     situation = tools.router.situation
     party, dialled = numbers_of(outgoing.number, place.way.trunk, situation)
-    payer = request.on_behalf or request.route or request.caller
+    payer = outgoing.payer or request.on_behalf or request.route or request.caller
     beyond = Beyond(place.line, CallerIdentity(dialled, ""), payer, outgoing.emergency is not None)
     leg = TrunkLeg(owner, tools.emit, tools.wall, call.id, call.next_leg(), party, place, caller, beyond)
     leg.longest = outgoing.longest

@@ -67,6 +67,7 @@ class UsageCounters:
         self._book = book
         self._legs: dict[tuple[str, int], _Leg] = {}
         self._by_payer: dict[str, list[_Leg]] = {}
+        self._searching: dict[str, int] = {}
         self._today: dict[str, _Day] = {}
         self._observers: list[Callable[[], object]] = []
         self._zone = ""
@@ -84,14 +85,30 @@ class UsageCounters:
         """
         self._turn()
         day, legs = self._today.get(number), self._by_payer.get(number, ())
-        if day is None and not legs:
+        searching = self._searching.get(number, 0)
+        if day is None and not legs and not searching:
             return default
         seconds, spent = (0.0, Decimal(0)) if day is None else (day.seconds, day.spent)
         for leg in legs:
             more, cost = self._of(leg)
             seconds += more
             spent += cost
-        return Usage(len(legs), int(seconds), spent)
+        return Usage(len(legs) + searching, int(seconds), spent)
+
+    def searching(self, payer: str, by: int) -> None:
+        """
+        Count a call for which a trunk is looked for: many that begin at once must not all find that there is none yet.
+
+        Args:
+            payer: Who pays; nobody for an emergency call.
+            by: 1 when it begins, -1 when a trunk was found, or none.
+        """
+        if payer:
+            left = self._searching.get(payer, 0) + by
+            if left:
+                self._searching[payer] = left
+            else:
+                del self._searching[payer]
 
     def event(self, event: CallEvent) -> None:
         """

@@ -103,7 +103,7 @@ def outside(request: RouteRequest, situation: Situation) -> Outside | None:
     )
     reasons.append(f"over {', then '.join(way.trunk for way in ways)}")
     longest = toll.longest(payer, (rate for _, rate in usable), situation)
-    outgoing = Outgoing(public.known, call_class, route.name, ways, longest)
+    outgoing = Outgoing(public.known, call_class, route.name, ways, longest, payer=payer.name)
     return Outside(Destination("outside", public.known, outgoing=outgoing), tuple(reasons))
 
 

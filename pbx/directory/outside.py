@@ -60,6 +60,7 @@ class Outgoing:
         ways: The trunks in the order of trying; one that is down or full is not among them, unless it is an emergency.
         longest: Seconds after which the call is ended, ``None`` for never.
         emergency: What makes it an emergency call, ``None`` for an ordinary one.
+        payer: The extension, or the inbound route, whose limits it counts for; empty for an emergency call.
     """
 
     number: str
@@ -68,3 +69,4 @@ class Outgoing:
     ways: tuple[Way, ...] = ()
     longest: int | None = None
     emergency: EmergencyCall | None = None
+    payer: str = ""

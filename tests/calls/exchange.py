@@ -163,6 +163,7 @@ class MemoryExchange:
             Outside(
                 self.book, self.lines, usage=self.usage, callbacks=self.callbacks, alerts=self.alerts,
                 limited=TollWatch(network.clock, self.alerts, self.usage).refused, emergencies=self.emergencies,
+                searching=self.usage.searching,
             ),
         )
         self.recorder = Recorder(self.kept)

@@ -4,7 +4,9 @@ Toll-fraud limits: the call that is refused, and who hears of it.
 
 from __future__ import annotations
 
-from pbx.directory.permissions import TollLimits
+from twisted.internet.defer import Deferred
+
+from pbx.directory.permissions import NOTHING_USED, TollLimits
 from tests.calls.carrier import MOBILE, TrunkCase
 
 
@@ -44,6 +46,25 @@ class TollTests(TrunkCase):
         self.assertEqual(len(self.a.invites), 4)
         self.a.reply(self.a.invites[-1], 486)
         phone.acknowledge_refusal(invite, phone.last("INVITE"))
+
+    def test_burst(self) -> None:
+        """
+        Calls for which a trunk is still looked for count as well: of many at once no more go out than may.
+        """
+        waiting: Deferred[None] = Deferred()
+        self.exchange.lines.line("A").waits = waiting
+        phones = [self.phone("1001") for _ in range(6)]
+        invites = [phone.call(MOBILE) for phone in phones]
+        self.assertEqual(self.a.invites, [])
+        self.assertEqual([phone.last("INVITE").status for phone in phones[3:]], [403] * 3)
+        waiting.callback(None)
+        self.network.advance(0.1)
+        self.assertEqual(len(self.a.invites), 3)
+        for invite in self.a.invites:
+            self.a.reply(invite, 486)
+        for phone, invite in zip(phones, invites, strict=True):
+            phone.acknowledge_refusal(invite, phone.last("INVITE"))
+        self.assertEqual(self.exchange.usage.get("1001", NOTHING_USED), NOTHING_USED)
 
     def test_minutes(self) -> None:
         """
