@@ -100,10 +100,10 @@ class Kamailio:
 
     async def contacts(self) -> list[str]:
         """
-        Where the account has registered: the contacts in the location table.
+        Where the account is registered: the contacts in the location table that have not run out.
         """
         said = await self._control("ul.dump")
-        return re.findall(r"^\s*Address: (\S+)", said, re.MULTILINE)
+        return re.findall(r"^\s*Address: (\S+)\n\s*Expires: \d+$", said, re.MULTILINE)
 
     async def sequence(self) -> int:
         """
