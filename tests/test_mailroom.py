@@ -114,8 +114,18 @@ class MailroomTests(DatabaseTestCase):
         self.addCleanup(controller.stop)
         room = await self.room("{}")
         self.assertRaises(OSError, room.prepare, self.settings("{host: 127.0.0.1, ca_file: none.pem}"))
-        smtp = f"{{host: 127.0.0.1, port: {port}, use_tls: false}}\n  max_length: 77\n  email: {{from_name: House}}"
-        room.prepare(self.settings(smtp))()
+        smtp = f"{{host: 127.0.0.1, port: {port}, use_tls: false}}\n  email: {{from_name: House}}"
+        more = "\n  max_length: 77\n  min_length: 1\n  retention_days: 3\n  deleted_days: 4"
+        room.prepare(self.settings(smtp + more))()
+        expired: list[Any] = []
+
+        async def expire(*days: Any) -> int:
+            expired.append(days)
+            return 0
+
+        self.patch(room.messages, "expire", expire)
+        await room._retention.run()
+        self.assertEqual((expired, room.messages.shortest), ([(3, 4)], 1))
         caller = Visitor(destination=Destination("voicemail", "1002"))
         caller.terminal = Speaking()
         await room.kinds["voicemail"].take(caller)

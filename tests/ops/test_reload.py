@@ -184,6 +184,14 @@ class RestartTests(ReloadCase):
         self.assertEqual((running.media.latch, running.server.local_networks), ("strict", ("10.0.0.0/8",)))
         self.assertIs(running.written, read.written)
 
+    def test_data_on_the_command_line(self) -> None:
+        """
+        A data directory that was named on the command line stays, whatever the file says.
+        """
+        started = self.load("paths: {data: one}\n", data=Path("elsewhere"))
+        running = effective(started, started)
+        self.assertEqual((running.data, running.cert_file), (Path("elsewhere").absolute(), started.cert_file))
+
 
 class LinesTests(ReloadCase):
     """

@@ -5,12 +5,14 @@ The configuration is read again while people talk; with more of both it is ``too
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.threads import deferToThread
 
 from tests.wire import reloads
+from tests.wire.agent import answer_to
 from tests.wire.exchange import PASSWORD
 from tests.wire.process import eventually
 from tests.wire.reloads import TlsLine
@@ -134,6 +136,50 @@ class ReloadTests(LossTestCase):
         self.assertEqual({record["disposition"] for record in records}, {"answered"})
         await self.nothing_left(10)
         self.assertEqual((await self.lives())[1], REGISTRATIONS)
+
+    async def test_what_phones_notice(self) -> None:
+        """
+        The lamp of a night switch has the number that is dialled now, lamps are limited as is decided now, and so it is
+        decided whether an answer without qop is taken, and taken again.
+        """
+        conditions = [{"name": "Office", "switch": "1"}]
+        self.exchange = self.new_exchange({"time_conditions": conditions})  # type: ignore[dict-item]
+        await self.begin("1005", "1006")
+        ann = await self.agent("1005")
+        server = f"{self.exchange.host}:{self.exchange.sip_port}"
+
+        async def lamp(number: str) -> int:
+            uri = f"sip:{number}@{server}"
+            headers = [("To", f"<{uri}>"), ("Event", "dialog"), ("Expires", "600")]
+            return (await ann.authenticated("SUBSCRIBE", uri, headers)).status
+
+        async def old_way() -> list[int]:
+            headers = [("To", f"<sip:1005@{server}>"), ("From", f"<sip:1005@{server}>;tag=1"), ("Call-ID", "old"),
+                       ("Contact", f"<{ann.contact}>"), ("Expires", "600")]
+            first = await ann.request("REGISTER", f"sip:{server}", [*headers, ("CSeq", "1 REGISTER")])
+            challenge = re.sub(', *qop="[^"]*"', "", first["www-authenticate"])
+            credentials = answer_to(challenge, "1005", PASSWORD, "REGISTER", f"sip:{server}")
+            found = []
+            for n in (2, 3):
+                again = [*headers, ("CSeq", f"{n} REGISTER"), ("Authorization", credentials)]
+                found.append((await ann.request("REGISTER", f"sip:{server}", again)).status)
+            return found
+
+        self.assertEqual([await lamp("*281"), await lamp("*291")], [200, 404])
+        self.assertEqual(await old_way(), [401, 401])
+        reloads.change(self.exchange, lambda settings: settings.update(
+            star_codes={"night_switch": "*29"}, blf={"max_subscriptions": 1},
+            security={"allow_digest_without_qop": True},
+        ))
+        status, answer = await self.api("POST", "/api/reload")
+        self.assertEqual((status, len(answer["changed"])), (200, 3), answer)
+        self.assertEqual(await old_way(), [200, 200])
+
+        async def is_over() -> bool:
+            return any("terminated" in message["subscription-state"] for message in ann.received)
+
+        await eventually(is_over, 5, "the end of the lamp")
+        self.assertEqual([await lamp(number) for number in ("*281", "*291", "1006")], [404, 200, 503])
 
     async def test_many_at_once(self) -> None:
         """
