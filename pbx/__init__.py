@@ -1,7 +1,7 @@
 """
 A private telephone exchange on Twisted: SIP, RTP, calls and what people do with them.
 
-In reading order, from the lowest floor up: ``tasks``, ``sip``, ``sdp``, ``rtp``, ``audio``, ``transport``,
+In reading order, from the lowest floor up: ``tasks``, ``sip``, ``sdp``, ``rtp``, ``stun``, ``audio``, ``transport``,
 ``transaction``, ``dialog``, ``media``, ``directory``, ``registrar``, ``calls``, ``features``, ``store``, ``ops``,
 ``web``, ``tap``; and beside them ``cli``.
 """

@@ -266,6 +266,28 @@ class KeptTests(LinesCase):
             self.assertEqual(len(self.said("REGISTER", "after 2 failures")), 1)
             self.logged.clear()
 
+    def test_another_address(self) -> None:
+        """
+        When our address outside is another, the registrar is told at once, long before the registration would end: the
+        Contact names the new one, and calls to it are recognised.
+        """
+        provider = self.provider()
+        self.transport.on_external_change(self.lines.address_changed)
+        self.transport.rename("203.0.113.1", ("10.0.0.0/8",))
+        self.start(self.trunk())
+        self.assertIn("@203.0.113.1:5060", provider.requests()[-1].headers.get("Contact") or "")
+        count = len(provider.requests())
+        self.transport.rename("203.0.113.2", ("10.0.0.0/8",))
+        self.wait(0.5)
+        told = provider.requests()[count:]
+        self.assertTrue(told)
+        for request in told:
+            self.assertIn("@203.0.113.2:5060", request.headers.get("Contact") or "")
+            self.assertEqual(request.top_via.host, "203.0.113.2")
+        self.assertEqual(self.health(), "up")
+        contact = told[-1].contacts[0].uri
+        self.assertEqual(self.recognised("198.51.100.99", uri=str(contact)), NAME)
+
     def test_refused_is_asked_less_often(self) -> None:
         """
         Whoever said no is not asked five times a minute: many block for that.
