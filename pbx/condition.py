@@ -72,6 +72,7 @@ class Condition:
             "registrations": len(location) if location is not None else 0,
             "extensions": len(exchange.directory),
             "trunks": self.trunks(),
+            "alerts": 0 if self._exchange.lines is None else len(self._exchange.lines.alerts.list()),
             "database": {
                 "up": database is not None and database.up,
                 "kind": "embedded" if exchange.embedded is not None else "external",

@@ -1,5 +1,6 @@
 """
-The table ``mail``: mail on its way, each with its state and, when it could not be sent, the reason.
+The table ``mail``: mail about voicemail messages and alerts on its way, each with its state and, when it could not be
+sent, the reason.
 """
 
 from __future__ import annotations
