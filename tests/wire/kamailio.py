@@ -117,6 +117,16 @@ class Kamailio:
         """
         return await eventually(self.contacts, within, "a registration with Kamailio")
 
+    async def forgotten(self, within: float = 10) -> None:
+        """
+        Wait until the account is not registered any more.
+        """
+
+        async def ask() -> bool:
+            return not await self.contacts()
+
+        await eventually(ask, within, "nothing registered with Kamailio")
+
     async def _control(self, *words: str) -> str:
         command = [CONTROL, "-s", f"unix:{self.directory}/control", *words]
 

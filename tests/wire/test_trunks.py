@@ -38,6 +38,27 @@ class RegistrationTests(TrunkTestCase):
             (line, *_) = await self.logged("REGISTER")
             self.assertIn(kamailio.host, line)
 
+    async def test_made_over_the_api(self) -> None:
+        """
+        A trunk that is made over the API registers at once, and takes its registration back when it is removed; so does
+        one when the exchange is stopped.
+        """
+        kamailio = await self.kamailio()
+        await self.begin()
+        trunk = account("provider", kamailio.server, transport="tcp")
+        for _ in range(2):
+            status, answer = await self.api("POST", "/api/trunks", trunk)
+            self.assertEqual(status, 201, answer)
+            (contact,) = await kamailio.registered()
+            self.assertIn("transport=tcp", contact)
+            status, answer = await self.api("DELETE", "/api/trunks/provider")
+            self.assertEqual(status, 204, answer)
+            await kamailio.forgotten()
+        await self.api("POST", "/api/trunks", trunk)
+        await kamailio.registered()
+        await self.end(self.exchange)
+        self.assertEqual(await kamailio.contacts(), [])
+
     async def test_wrong_password(self) -> None:
         """
         What is wrong is said in the API and in the log, and nothing is registered.
@@ -103,6 +124,39 @@ class CallTests(TrunkTestCase):
         self.assertEqual((record["disposition"], record["hangup_by"]), ("answered", "callee"))
         self.assertEqual((record["direction"], record["trunk"]), ("inbound", "provider"))
         self.assertIn(f"inbound route {DID} to 1002 takes it", record["route"])
+        await self.nothing_left()
+
+    async def test_in_over_tcp(self) -> None:
+        """
+        The same over TCP: the call comes in over the connection that the trunk has registered with.
+        """
+        world = await self.world()
+        kamailio = await self.kamailio(world)
+        await self.begin(account("provider", kamailio.server, transport="tcp"), inbound_routes=[inbound("1002")])
+        await kamailio.registered()
+        callee = await self.phone("1002")
+        await world.dial(f"sip:{DID}@{kamailio.server}")
+        await callee.event("CALL_ESTABLISHED")
+        await self.assert_talking(world, callee)
+        await world.hang_up()
+        await callee.event("CALL_CLOSED")
+        (record,) = await self.new_records()
+        self.assertEqual((record["trunk"], record["hangup_by"]), ("provider", "caller"))
+        await self.nothing_left()
+
+    async def test_old_digest(self) -> None:
+        """
+        A provider that challenges in the old form of RFC 2069, and BYE with another nonce than INVITE.
+        """
+        provider = self.carrier("answer")
+        await self.begin(account("provider", provider.server, register=False))
+        caller = await self.phone("1001")
+        await caller.dial("030987654")
+        await caller.event("CALL_ESTABLISHED")
+        await provider.saw("answered")
+        await caller.hang_up()
+        await provider.saw("BYE with credentials")
+        self.assertEqual(provider.said(), [f"INVITE {OUTSIDE}", "answered", "BYE", "BYE with credentials true"])
         await self.nothing_left()
 
     async def test_out(self) -> None:

@@ -64,6 +64,7 @@ class TrunkTestCase(ListeningTestCase):
         Nothing runs yet.
         """
         self._voice = 0
+        self._exchanges: list[Exchange] = []
 
     async def begin(
         self, *trunks: dict[str, Any], first: bool = True, host: str = "127.0.0.1", sip_port: int | None = None,
@@ -83,7 +84,8 @@ class TrunkTestCase(ListeningTestCase):
         """
         configuration = {"site": SITE, "sip_trunks": list(trunks), **sections}
         exchange = Exchange(configuration, host, sip_port=sip_port, environment=environment)
-        self.addCleanup(self._stop, exchange)
+        self._exchanges.append(exchange)
+        self.addCleanup(self.end, exchange)
         await deferToThread(exchange.start)
         for number in self.extensions if extensions is None else extensions:
             await deferToThread(exchange.add_extension, number)
@@ -93,7 +95,13 @@ class TrunkTestCase(ListeningTestCase):
             self._dialogs_before = 0
         return exchange
 
-    async def _stop(self, exchange: Exchange) -> None:
+    async def end(self, exchange: Exchange) -> None:
+        """
+        Stop an exchange, unless that was done, and see that all was well.
+        """
+        if exchange not in self._exchanges:
+            return
+        self._exchanges.remove(exchange)
         complaints = await deferToThread(exchange.stop, 10, self.faults)
         self.assertEqual(complaints, [], "\n".join(complaints))
 
