@@ -91,6 +91,13 @@ class RouteTests(CommandCase):
         """
         self.assertEqual(self.type(f"route --check {self.file(CASES)}"), "1 case, none failed.")
 
+    def test_checks_the_file_that_comes_with_it(self) -> None:
+        """
+        Hundreds of cases with their plans fit into one request.
+        """
+        file = Path(__file__).resolve().parent.parent.parent / "etc" / "routing-cases.yml"
+        self.assertRegex(self.type(f"route --check {file}"), r"^[34]\d\d cases, none failed\.$")
+
     def test_shows_what_failed(self) -> None:
         """
         A case that is not as expected is shown with what was found and why; the command fails.
