@@ -2,12 +2,12 @@
 Calls: a back-to-back user agent with a leg for each phone, and what is written down about it.
 
 In reading order: ``events`` (what happens to a call, as values), ``leg`` with ``audio`` (one phone's side),
-``inbound`` and ``outbound``, ``beyond`` with ``caller`` and ``trunk_leg`` (numbers beyond the house), ``failure``,
-``routing`` (ringing an extension's phones) with ``hunt`` (one trunk after the other), ``destination`` and ``visit``
-(places), ``joint`` (two that talk), ``journey`` with ``meanwhile`` (the way of who looks for somebody), ``transfer``,
-``pickup`` and ``replaces``, ``call`` (the whole) with ``busy_tone`` and ``watch``, ``loops``, ``router`` (asks the
-dialplan), ``switchboard`` (all calls, and who may make one) with ``shown``, ``record`` (the CDR, from events alone),
-``trace`` (the last messages of each phone).
+``inbound`` and ``outbound``, ``beyond`` with ``caller``, ``arrival``, ``trunk_leg`` and ``diverted`` (numbers beyond
+the house), ``failure`` and ``refusal``, ``routing`` (ringing an extension's phones) with ``hunt`` (one trunk after
+another), ``destination`` and ``visit`` (places), ``joint`` (two that talk), ``journey`` with ``meanwhile`` (the way
+of who looks for somebody), ``transfer``, ``pickup`` and ``replaces``, ``call`` (the whole) with ``busy_tone`` and
+``watch``, ``loops``, ``router`` (asks the dialplan), ``switchboard`` (all calls, and who may make one) with
+``shown``, ``record`` (the CDR, from events alone), ``trace`` (the last messages of each phone).
 
 What keeps the house safe: ``alerts`` (who is told), ``usage`` (of the limits), ``emergency`` (what an emergency call
 brings about) with ``notification`` (people are told by telephone), ``exchange_call`` (a call of the exchange's own) and

@@ -262,7 +262,6 @@ class Hunt:
 
     def _unreached(self, way: Way, why: str) -> None:
         failure = Failure(503, 38, f"trunk {way.trunk} can't be reached: {why}")
-        self.log.info("{reason}", reason=failure.text)
         self._failures.append((UNREACHED, failure))
         self._on(failure)
 

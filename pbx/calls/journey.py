@@ -344,6 +344,7 @@ class Journey:
         """
         A trunk did not take the call.
         """
+        self.log.info("{call_id}: {reason}", call_id=self.call.id, reason=reason)
         self.call.note(reason)
 
     def make_leg(self, attempt: Attempt, binding: Binding) -> OutboundLeg:

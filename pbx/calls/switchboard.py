@@ -11,9 +11,10 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.calls import transfer
+from pbx.calls.arrival import arrival
 from pbx.calls.beyond import Beyond, Outside
 from pbx.calls.call import RETRY_AFTER, Call
-from pbx.calls.caller import asks_for_privacy, stranger
+from pbx.calls.caller import asks_for_privacy
 from pbx.calls.emergency import is_urgent
 from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg, LegState
@@ -344,26 +345,17 @@ class Switchboard:
         """
         Serve what has come over a trunk: a call, or nothing.
         """
-        if request.method == "REFER" or "Replaces" in request.headers:
-            # Nobody beyond the house sends calls elsewhere at the expense of somebody in it, or takes one over.
-            raise ProtocolError(403, "Forbidden")
-        if request.method != "INVITE":
-            raise ProtocolError(405, "Method Not Allowed")
         trunk, router = line.trunk, self._tools.router
-        who = stranger(request, trunk, router.situation)
-        number = who.called[0] if who.called else ""
-        self._refuse_loop(who.party, number)
-        invite = IncomingInvite(
-            self._core, transaction, request, user_of(number) or "pbx", timed=trunk.session_timers
-        )
+        there = arrival(request, transaction.flow, line, router.situation)
+        who, wanted = there.who, there.wanted
+        self._refuse_loop(wanted.caller, wanted.number)
+        user = user_of(wanted.number) or "pbx"
+        invite = IncomingInvite(self._core, transaction, request, user, timed=trunk.session_timers)
         full = line.full
-        wanted = RouteRequest(
-            who.party, number, anonymous=who.face.anonymous, trunk=trunk.name, called=who.called,
-            address=transaction.flow.remote[0],
-        )
         decision = router.route(wanted)
+        decision = evolve(decision, reasons=(*there.notes, *decision.reasons))
         face = evolve(who.face, name=f"{decision.prefix} {who.face.name}".strip())
-        call = self._begun(transaction, invite, face, wanted, decision, Beyond(line, face))
+        call = self._begun(transaction, invite, face, wanted, decision, Beyond(line, who.face))
         if call is None:
             return
         if full and not is_urgent(decision):
@@ -388,8 +380,9 @@ class Switchboard:
         call_id = random_hex(16)
         self._emit(
             CallBegan(
-                call_id, self._wall(), self._core.clock.seconds(), wanted.caller, caller.name, wanted.number,
-                invite.request.call_id, decision.reasons, caller.anonymous,
+                call_id, self._wall(), self._core.clock.seconds(), wanted.caller,
+                caller.name if beyond is None else beyond.face.name, wanted.number, invite.request.call_id,
+                decision.reasons, caller.anonymous,
             )
         )
         call = self.calls[call_id] = Call(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 
 from pbx.calls.beyond import Beyond
@@ -55,6 +56,7 @@ class TrunkLeg(OutboundLeg):
 
     Attributes:
         place: Where the INVITE goes.
+        caller: Who calls, as the provider is told.
         longest: Seconds after which it is ended once it is up, ``None`` for never.
         extra_parts: What the body of the INVITE has beside the session description, such as a location (RFC 6442).
     """
@@ -75,6 +77,7 @@ class TrunkLeg(OutboundLeg):
     ) -> None:
         super().__init__(owner, emit, wall, call, number, party, place.flow, place.uri, caller, beyond)
         self.place = place
+        self.caller = caller
         self.longest: int | None = None
         self.extra_parts: tuple[Part, ...] = ()
         self._core: UserAgentCore | None = None
@@ -97,7 +100,7 @@ class TrunkLeg(OutboundLeg):
         profile: str = "RTP/AVP",
     ) -> None:
         """
-        Call the number.
+        Call the number; who calls is :attr:`caller`.
 
         Raises:
             ProtocolError: 488 when the trunk may be offered nothing of the formats.
@@ -111,10 +114,10 @@ class TrunkLeg(OutboundLeg):
 
         def send() -> None:
             contact = self.place.line.contact(self.flow)
-            self._start(core, self._request(core, caller, contact, max_forwards, offer), contact)
+            self._start(core, self._request(core, self.caller, contact, max_forwards, offer), contact)
 
         contact = self.place.line.contact(self.flow)
-        large = len(self._request(core, caller, contact, max_forwards, offer).to_bytes()) > MOST_BYTES
+        large = len(self._request(core, self.caller, contact, max_forwards, offer).to_bytes()) > MOST_BYTES
         if large and not self.flow.reliable and self.place.line.trunk.transport is None:
             # RFC 3261 18.1.1
             core.tasks.start(self._by_tcp(core, send), "connect to a trunk for a large INVITE")
@@ -261,6 +264,9 @@ def leg_beyond(
         place: Where the INVITE goes.
     """
     situation = tools.router.situation
+    if call.near.beyond is not None:
+        # What an inbound route puts before the name is for those in the house.
+        caller = evolve(caller, name=call.near.beyond.face.name)
     party, dialled = numbers_of(outgoing.number, place.way.trunk, situation)
     payer = outgoing.payer or request.on_behalf or request.route or request.caller
     beyond = Beyond(place.line, CallerIdentity(dialled, ""), payer, outgoing.emergency is not None)

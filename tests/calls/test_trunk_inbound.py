@@ -176,6 +176,20 @@ class IncomingTests(IncomingCase):
         self.exchange.lines.line("A").set("down")
         self.busy(invite)
 
+    def test_diverted(self) -> None:
+        """
+        The record tells who has sent the call on before it came to us, as the provider says.
+        """
+        invite = self.a.offer_call(headers=(
+            ("Diversion", "<sip:+4930999888@a.example>;reason=user-busy"),
+            ("Diversion", "<sip:+4930999777@a.example>;privacy=full;reason=no-answer"),
+        ))
+        self.busy(invite)
+        self.assertEqual(self.record["route"][:2], [
+            "trunk A says that somebody sent it on: no-answer",
+            "trunk A says that +4930999888 sent it on: user-busy",
+        ])
+
     def test_cancelled(self) -> None:
         """
         The caller gives up.
@@ -403,6 +417,18 @@ class PrefixTests(IncomingCase):
             self.assertEqual(self.rung.from_.display, shown)
             self.anna.reply(self.rung, 486)
             self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
+            self.assertEqual(self.exchange.records[-1]["caller_name"], name)
+
+    def test_not_beyond_the_house(self) -> None:
+        """
+        Whoever is called beyond the house in its place sees the caller's own name.
+        """
+        self.allow("1001", handling=Handling(forward_always="+4915112345678"))
+        invite = self.a.offer_call(name="Berta")
+        onward = self.a.invites[-1]
+        self.assertEqual(onward.from_.display, "Berta")
+        self.a.reply(onward, 486)
+        self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
 
 
 class OutsidePrefixTests(IncomingCase):
