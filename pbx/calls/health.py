@@ -177,7 +177,10 @@ class Health:
         except NoAnswer as error:
             if not error.silent:
                 return f"can't be reached ({error})"
-            return "does not answer OPTIONS" if self._answered else None
+            if not self._answered:
+                return None
+            flow.give_up()
+            return "does not answer OPTIONS"
         self._answered = True
         return "answers OPTIONS with 503" if response.status == 503 else ""
 

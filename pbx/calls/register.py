@@ -134,6 +134,8 @@ class RegisterClient:
             try:
                 response = await ask(self._core, request, flow, patience)
             except NoAnswer as error:
+                if error.silent:
+                    flow.give_up()
                 why = f"no answer within {patience:.0f} s" if error.silent else str(error)
                 raise NotRegistered(why) from None
             status = response.status

@@ -96,6 +96,15 @@ class Flow:
         Note that the peer has proved who it is; over UDP that changes nothing.
         """
 
+    def give_up(self) -> None:
+        """
+        Note that the peer has fallen silent: a connection is ended, so that the next use makes another; over UDP that
+        changes nothing.
+
+        A connection whose peer, or a NAT on the way, has forgotten it would otherwise be written to for a quarter of
+        an hour before the kernel says so.
+        """
+
     def off_close(self, callback: Callable[[Flow], object]) -> None:
         """
         Take back :meth:`on_close`; without effect when it was not asked for.

@@ -85,6 +85,13 @@ class StreamFlow(Flow):
         """
         self._protocol.trust()
 
+    def give_up(self) -> None:
+        """
+        End the connection at once.
+        """
+        if not self.closed:
+            self._protocol.abort()
+
 
 class TcpFlow(StreamFlow):
     """

@@ -42,6 +42,7 @@ class Provider(DatagramProtocol):
         responses: The responses to its own requests.
         challenge: What it asks with.
         expires: For how long it grants a registration, ``None`` for as long as it is asked to.
+        nonces: Those that are good.
         connections: Those made to it by TCP.
         bindings: Contact values, with their time.
     """
@@ -59,7 +60,8 @@ class Provider(DatagramProtocol):
         self.expires: int | None = None
         self.connections: list[Connection] = []
         self.bindings: dict[str, int] = {}
-        self.nonces = 0
+        self.nonces: set[str] = set()
+        self._count = 0
         self._reactor: Any = network.reactor(address)
         self._port = port
         self._listening: Any = None
@@ -179,25 +181,23 @@ class Provider(DatagramProtocol):
         """
         Ask for a digest.
         """
-        self.nonces += 1
-        asked = Challenge("provider", self._nonce, **{**self.challenge, **more})
+        self._count += 1
+        nonce = f"nonce{self._count} of {self.address}"
+        self.nonces.add(nonce)
+        asked = Challenge("provider", nonce, **{**self.challenge, **more})
         response = response_to(request, 401, to_tag="theirs")
         response.headers.add("WWW-Authenticate", str(asked))
         return response
 
-    @property
-    def _nonce(self) -> str:
-        return f"nonce{self.nonces} of {self.address}"
-
     def proven(self, request: Request) -> bool:
         """
-        Whether a request proves itself by the last nonce.
+        Whether a request proves itself by a nonce that is still good.
         """
         value = request.headers.get("Authorization")
         if value is None or self.secret is None:
             return self.secret is None
         given = Credentials.parse(value)
-        return given.nonce == self._nonce and given.verifies(
+        return given.nonce in self.nonces and given.verifies(
             ha1(given.username, "provider", self.secret, given.algorithm), request.method, request.body
         )
 

@@ -259,7 +259,7 @@ class EndTests(LinesCase):
         """
         provider = self.provider()
         self.start(self.trunk())
-        provider.nonces += 1
+        provider.nonces.clear()
         done = self.stop()
         self.assertNoResult(done)
         self.wait(0.1)
@@ -379,6 +379,24 @@ class EndTests(LinesCase):
                 connected.loseConnection()
             self.wait(1)
         self.assertLess(len(provider.requests()), 12)
+
+    def test_connection_that_leads_nowhere(self) -> None:
+        """
+        A connection whose other end has forgotten it is given up, not written to for ever.
+        """
+        self.lines.start()
+        for options in ({"register_expires": 60}, {"username": "", "options_interval": 20}):
+            with self.subTest(options=options):
+                provider = self.provider(f"192.0.2.{len(self.providers) + 1}")
+                self.use(self.trunk(transport="tcp", host=provider.address, **options))
+                self.wait(3)
+                for connection in provider.connections:
+                    # It never hears another word.
+                    self.patch(connection, "dataReceived", lambda data: None)
+                (connection,) = provider.connections
+                self.wait(60)
+                self.assertEqual(self.health(), "up")
+                self.assertNotIn(connection, provider.connections)
 
     def test_registrar_is_gone_with_the_connection(self) -> None:
         """

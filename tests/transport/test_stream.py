@@ -162,6 +162,24 @@ class StreamTests(SynchronousTestCase):
         self.assertEqual(len(ended), 3)
         self.assertRaises(FlowClosed, flow.send, b"late")
 
+    def test_given_up(self) -> None:
+        """
+        A connection whose peer has fallen silent can be ended, once; over UDP that changes nothing.
+        """
+        phone = self.rig.stream_phone()
+        phone.say(self.tcp())
+        self.rig.advance()
+        flow = self.rig.receiver.flow
+        told: list[Flow] = []
+        flow.on_close(told.append)
+        flow.give_up()
+        flow.give_up()
+        self.rig.advance()
+        self.assertEqual((flow.closed, told, phone.ended_at is not None), (True, [flow], True))
+        datagrams = self.rig.layer.udp_flow((PHONE, 5060))
+        datagrams.give_up()
+        self.assertFalse(datagrams.closed)
+
     def test_malformed_in_its_frame(self) -> None:
         """
         When only the body's frame or the Via is bad the stream goes on after it.
