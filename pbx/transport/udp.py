@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 RECEIVE_BUFFER = 4 * 1024 * 1024
 """Bytes the kernel may hold for us (as far as net.core.rmem_max allows): some 5,000 messages, a power cut's return."""
 
+MOST_HELD = 64
+"""Messages held back at once: one to a group of phones makes a whole bundle of them."""
+
 LONGEST_KEEP_ALIVE = 8
 """Bytes: the keep-alives of phones have two or four, and blanks beyond that are somebody's mistake."""
 
@@ -89,6 +92,7 @@ class UdpSocket(DatagramProtocol):
         self._sendto: Callable[[bytes, tuple[str, int]], object] | None = None
         self._port: Any = None
         self._reader: BatchedReader | None = None
+        self._bundle: list[tuple[bytes, UdpFlow]] | None = None
         # Flows used of late, oldest first; and all that somebody still holds, so that a peer never has two.
         self._recent: OrderedDict[tuple[str, int], UdpFlow] = OrderedDict()
         self._held: WeakValueDictionary[tuple[str, int], UdpFlow] = WeakValueDictionary()
@@ -124,6 +128,8 @@ class UdpSocket(DatagramProtocol):
         """
         Close the socket. What is sent until it is bound again is lost, as on a network that is down.
         """
+        # What was sent before is not lost.
+        self.release()
         port, self._port, self._sendto = self._port, None, None
         reader, self._reader = self._reader, None
         if reader is not None:
@@ -169,16 +175,31 @@ class UdpSocket(DatagramProtocol):
         """
         if self._reception.tracing:
             self._reception.trace.sent(flow.name, data)
-        if self._sendto is None:
-            self.failures += 1
+        bundle = self._bundle
+        if bundle is None:
+            self._transmit(data, flow)
             return
-        try:
-            self._sendto(data, flow.remote)
-        except (OSError, MessageLengthError) as error:
-            # On UDP, ECONNREFUSED and EHOSTUNREACH tell of an earlier datagram, perhaps another's (RFC 1122 4.1.3.3).
-            self.failures += 1
-            if getattr(error, "errno", None) not in (errno.EAGAIN, errno.ECONNREFUSED):
-                self.log.debug("{flow}: not sent: {error}", flow=flow.name, error=error)
+        bundle.append((data, flow))
+        if len(bundle) >= MOST_HELD:
+            self.release()
+            self.hold()
+
+    def hold(self) -> None:
+        """
+        Keep what is sent from now on until :meth:`release`, which must come before the reactor goes on.
+        """
+        self._bundle = []
+
+    def release(self) -> None:
+        """
+        Hand what was held to the network, in order, and from now on everything at once.
+        """
+        bundle, self._bundle = self._bundle, None
+        for data, flow in bundle or ():
+            try:
+                self._transmit(data, flow)
+            except Exception:  # noqa: BLE001 - the border: one must not keep the others from being sent
+                self.log.failure("{flow}: a message could not be sent", flow=flow.name)
 
     def datagramReceived(self, datagram: bytes, addr: tuple[str, int]) -> None:
         """
@@ -202,6 +223,18 @@ class UdpSocket(DatagramProtocol):
             reception.unreadable(error, flow)
             return
         reception.message(message, flow)
+
+    def _transmit(self, data: bytes, flow: UdpFlow) -> None:
+        if self._sendto is None:
+            self.failures += 1
+            return
+        try:
+            self._sendto(data, flow.remote)
+        except (OSError, MessageLengthError) as error:
+            # On UDP, ECONNREFUSED and EHOSTUNREACH tell of an earlier datagram, perhaps another's (RFC 1122 4.1.3.3).
+            self.failures += 1
+            if getattr(error, "errno", None) not in (errno.EAGAIN, errno.ECONNREFUSED):
+                self.log.debug("{flow}: not sent: {error}", flow=flow.name, error=error)
 
 
 def mark(raw: socket.socket, dscp: int) -> None:

@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pbx.transport.batch import BUSY, PAUSE, WANTED, BatchedReader
+from pbx.transport.batch import BUSY, MOST, PAUSE, TOGETHER, WANTED, BatchedReader
 
 
 class Reactor(Clock):
@@ -44,6 +44,9 @@ class Port:
     def __init__(self, reactor: Reactor) -> None:
         self.waiting = 0
         self.read = 0
+        self.holding = False
+        self.bundles: list[int] = []
+        self.left: list[int] = []
         self.closing = False
         self.failing = False
         self.reader: BatchedReader | None = None
@@ -91,12 +94,30 @@ class Port:
         One was read.
         """
         assert (datagram, addr) == (b"ab", ("10.0.0.1", 5060))
+        assert self.holding
         self.read += 1
+        self.bundles[-1] += 1
+        self.left.append(self.waiting)
         if self.closing:
             assert self.reader is not None
             self.reader.stop()
         if self.failing:
             raise ZeroDivisionError
+
+    def hold(self) -> None:
+        """
+        Answers are held from now on.
+        """
+        assert not self.holding
+        self.holding = True
+        self.bundles.append(0)
+
+    def release(self) -> None:
+        """
+        They leave.
+        """
+        assert self.holding
+        self.holding = False
 
 
 class BatchedReaderTests(SynchronousTestCase):
@@ -153,6 +174,22 @@ class BatchedReaderTests(SynchronousTestCase):
         self.assertEqual(self.port.read, 7)
         self.assertEqual(self.reactor.readers, set())
 
+    def test_read_together_answered_together(self) -> None:
+        """
+        Some are read before the first of them is served, and their answers leave when all of them are; then the next.
+        """
+        self.wake(2 * TOGETHER + 3)
+        self.assertEqual(self.port.bundles, [TOGETHER, TOGETHER, 3])
+        self.assertEqual(self.port.left, [TOGETHER + 3] * TOGETHER + [3] * TOGETHER + [0] * 3)
+        self.assertFalse(self.port.holding)
+
+    def test_never_more_than_the_reactor_can_wait_for(self) -> None:
+        """
+        However many wait, the reactor has its turn in between.
+        """
+        self.wake(MOST + 1)
+        self.assertEqual((self.port.read, self.port.waiting), (MOST, 1))
+
     def test_the_busier_the_shorter_the_pause(self) -> None:
         """
         A look that finds many shortens the next pause, so that each finds about as many as wanted; it never grows past
@@ -187,7 +224,7 @@ class BatchedReaderTests(SynchronousTestCase):
         """
         self.port.failing = True
         self.wake(3)
-        self.assertEqual(self.port.read, 3)
+        self.assertEqual((self.port.read, self.port.holding), (3, False))
         self.assertEqual(len(self.flushLoggedErrors(ZeroDivisionError)), 3)
 
     def test_stopped_by_what_was_read(self) -> None:
@@ -196,8 +233,9 @@ class BatchedReaderTests(SynchronousTestCase):
         """
         self.wake()
         self.port.closing = True
-        self.wake()
+        self.wake(3)
         self.assertEqual((self.reactor.readers, self.reactor.getDelayedCalls()), (set(), []))
+        self.assertEqual((self.port.read, self.port.holding), (2, False))
 
     def test_stopped_in_a_look(self) -> None:
         """

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.sip.message import Request
+from pbx.transport.udp import MOST_HELD
 from tests.transport.rig import PBX, PHONE, Rig, Trace, request, response
 
 
@@ -187,6 +188,63 @@ class UdpTests(SynchronousTestCase):
         self.rig.layer.udp_flow((PHONE, 5060)).send(bytes(70_000))
         self.rig.advance()
         self.assertEqual(self.phone.heard, [])
+
+    def test_held_messages_leave_in_order(self) -> None:
+        """
+        What is sent while the socket holds leaves when it is released, in order, and from then on at once.
+        """
+        udp, flow = self.rig.layer._udp[PBX], self.rig.layer.udp_flow((PHONE, 5060))
+        udp.hold()
+        for number in range(3):
+            flow.send(b"%d" % number)
+        self.rig.advance()
+        self.assertEqual(self.phone.heard, [])
+        udp.release()
+        flow.send(b"3")
+        self.rig.advance()
+        self.assertEqual(self.phone.heard, [b"0", b"1", b"2", b"3"])
+
+    def test_not_more_is_held_than_allowed(self) -> None:
+        """
+        A full bundle leaves without waiting for the rest.
+        """
+        udp, flow = self.rig.layer._udp[PBX], self.rig.layer.udp_flow((PHONE, 5060))
+        udp.hold()
+        for _ in range(MOST_HELD + 1):
+            flow.send(b"one")
+        self.rig.advance()
+        self.assertEqual(len(self.phone.heard), MOST_HELD)
+        udp.release()
+        self.rig.advance()
+        self.assertEqual(len(self.phone.heard), MOST_HELD + 1)
+
+    def test_one_that_cannot_be_sent_holds_back_none(self) -> None:
+        """
+        Of what was held, one that the network does not take counts as lost, and one that nobody foresaw is logged.
+        """
+        udp = self.rig.layer._udp[PBX]
+        flow = self.rig.layer.udp_flow((PHONE, 5060))
+        udp.hold()
+        flow.send(bytes(70_000))
+        flow.send(None)  # type: ignore[arg-type]  # what nobody foresaw
+        flow.send(b"the next")
+        udp.release()
+        self.rig.advance()
+        self.assertEqual((self.phone.heard, udp.failures), ([b"the next"], 1))
+        self.assertEqual(len(self.flushLoggedErrors()), 1)
+
+    def test_what_is_held_leaves_before_the_socket_closes(self) -> None:
+        """
+        A socket that is closed while it holds sends that first; what comes later is lost.
+        """
+        udp, flow = self.rig.layer._udp[PBX], self.rig.layer.udp_flow((PHONE, 5060))
+        udp.hold()
+        flow.send(b"the last")
+        udp.unbind()
+        flow.send(b"too late")
+        udp.release()
+        self.rig.advance()
+        self.assertEqual((self.phone.heard, udp.failures), ([b"the last"], 1))
 
 
 class AnyBytesTests(SynchronousTestCase):
