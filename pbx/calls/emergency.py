@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import CallTools
     from pbx.directory.emergency import Location
-    from pbx.directory.outside import Outgoing
+    from pbx.directory.outside import EmergencyCall, Outgoing
     from pbx.directory.plan import Site
 
 NO_LINE: Final = "no_emergency_line"
@@ -47,6 +47,9 @@ PREEMPTED: Final = 8
 
 KEPT: Final = dt.timedelta(days=1)
 """How long whoever gets a location may keep it: what RFC 4119 2.2.2 takes for granted where nothing is said."""
+
+TEST: Final = "TEST, no emergency: "
+"""How whatever is told of a test begins."""
 
 ADDRESS: Final = ("NAM", "LOC", "ROOM", "UNIT", "FLR", "BLD", "RD", "STS", "HNO", "HNS", "PC", "A3", "A1", "country")
 """The order in which an address is told to people."""
@@ -69,13 +72,18 @@ class Supplement:
     parts: tuple[Part, ...] = ()
 
 
+URGENT: Final = Supplement((("Priority", "emergency"),))
+"""What each has."""
+
+
 @define(eq=False)
 class _Live:
     caller: CallerIdentity
     outgoing: Outgoing
     subject: str
-    supplement: Supplement
+    emergency: EmergencyCall
     mail: tuple[str, ...]
+    supplement: Supplement = URGENT
     failed: bool = False
 
 
@@ -111,47 +119,14 @@ class Emergencies:
         emergency = outgoing.emergency
         if emergency is None or call.id in self._live:
             return
-        plan = tools.router.situation.plan
-        now = tools.wall()
-        numbers = dict.fromkeys((emergency.callback, *(way.caller for way in outgoing.ways)))
-        back = tuple(number for number in numbers if number)
-        subject = f"{caller.number} {random_hex(4)}"
-        self._live[call.id] = _Live(
-            caller, outgoing, subject, self._supplement(caller.number, emergency.location, now), plan.emergency.mail
+        live = self._live[call.id] = _Live(
+            caller, outgoing, f"{caller.number} {random_hex(4)}", emergency, tools.router.situation.plan.emergency.mail
         )
-        if len(tools.calls) > tools.settings.max_calls:
-            # Each call beyond those has no port of its own.
-            self._end_newest(list(tools.calls.values()), "An emergency call needed its place in the exchange")
-        if self._callbacks is not None:
-            self._callbacks.add(caller.number, back, since=now, test=emergency.test)
-        who = f"{caller.number} ({caller.name})" if caller.name else caller.number
-        what = "TEST, no emergency: " if emergency.test else "EMERGENCY: "
-        kind = "the number that tests emergency calls" if emergency.test else "the emergency number"
-        text = "\n".join([
-            f"{what}{who} called {kind} {emergency.number}",
-            f"Where: {place_of(emergency.location)}",
-            f"Call back: {emergency.callback or 'no number is known'}",
-            f"When: {_local(now, plan.site)}",
-        ])
-        # An error, so that it stands in any log: whoever looks for it must find it.
-        self.log.error("{call_id}: {text}", call_id=call.id, text=text.replace("\n", "; "))
-        try:
-            self._alerts.alert(
-                "emergency", subject, text, mail=plan.emergency.mail,
-                detail={
-                    "extension": caller.number, "name": caller.name, "number": emergency.number,
-                    "test": "yes" if emergency.test else "no", "callback": emergency.callback,
-                    "numbers": " ".join(back), "location": place_of(emergency.location), "call": call.id,
-                },
-            )
-            told = dict.fromkeys((
-                *plan.emergency.notify, *(emergency.location.notify if emergency.location is not None else ()),
-            ))
-            told.pop(caller.number, None)
-            self.notifications.tell(tools, tuple(told), caller, emergency)
-            call.note(f"an emergency call: {', '.join(told) or 'nobody'} in the house is told")
-        except Exception:  # noqa: BLE001 - the border: whoever can't be told must not keep help from being called
-            self.log.failure("{call_id}: not everybody was told of an emergency call", call_id=call.id)
+        for step in (self._place, self._make_place, self._alert, self._notify):
+            try:
+                step(tools, call, live)
+            except Exception:  # noqa: BLE001 - the border: nothing of all this may keep help from being called
+                self.log.failure("{call_id}: an emergency call goes on without this", call_id=call.id)
 
     def supplement(self, call_id: str) -> Supplement:
         """
@@ -167,7 +142,10 @@ class Emergencies:
         if not line.full:
             return
         calls = {leg.call: tools.calls[leg.call] for leg in line.channels if leg.call in tools.calls}
-        self._end_newest(list(calls.values()), f"An emergency call needed its channel of trunk {line.trunk.name}")
+        try:
+            self._end_newest(list(calls.values()), f"An emergency call needed its channel of trunk {line.trunk.name}")
+        except Exception:  # noqa: BLE001 - the border: the emergency call goes out beside the others then
+            self.log.failure("no channel of trunk {trunk} was freed", trunk=line.trunk.name)
 
     def unreached(self, tools: CallTools, call: Call, failure: Failure) -> Decision | None:
         """
@@ -220,11 +198,9 @@ class Emergencies:
         if live.failed:
             return
         live.failed = True
-        emergency = live.outgoing.emergency
-        number = emergency.number if emergency is not None else live.outgoing.number
-        test = "TEST, no emergency: " if emergency is not None and emergency.test else ""
+        test = TEST if live.emergency.test else ""
         text = (
-            f"{test}The emergency call of {live.caller.number} to {number} reached nobody: {why}\n"
+            f"{test}The emergency call of {live.caller.number} to {live.emergency.number} reached nobody: {why}\n"
             f"Call for help by another telephone, and see to the trunks."
         )
         self._alerts.alert("emergency", f"{live.subject} failed", text, mail=live.mail)
@@ -236,18 +212,65 @@ class Emergencies:
             self.log.warn("{call_id}: ended: {text}", call_id=newest.id, text=text)
             newest.hang_up(PREEMPTED, text)
 
-    def _supplement(self, number: str, location: Location | None, now: float) -> Supplement:
-        urgent = (("Priority", "emergency"),)
+    # What happens when one begins.
+
+    def _place(self, tools: CallTools, call: Call, live: _Live) -> None:
+        """
+        Make ready where help is sent, and note who is called back.
+        """
+        now, emergency, number = tools.wall(), live.emergency, live.caller.number
+        if self._callbacks is not None:
+            self._callbacks.add(number, _called_back(live), since=now, test=emergency.test)
+        location = emergency.location
         if location is None or not location.civic:
-            return Supplement(urgent)
+            return
         at = dt.datetime.fromtimestamp(now, dt.UTC).replace(microsecond=0)
         document = LocationDocument(
             f"sip:{number}@{self._name}", number, location.civic, _rfc3339(at), _rfc3339(at + KEPT)
         )
         identifier = f"{random_hex(8)}@{self._name}"
         # RFC 6442 4.1: by value, within the body; 4.2: whoever routes the call may go by it.
-        headers = (*urgent, ("Geolocation", f"<cid:{identifier}>"), ("Geolocation-Routing", "yes"))
-        return Supplement(headers, (Part(PIDF, document.to_bytes(), identifier),))
+        headers = (*URGENT.headers, ("Geolocation", f"<cid:{identifier}>"), ("Geolocation-Routing", "yes"))
+        live.supplement = Supplement(headers, (Part(PIDF, document.to_bytes(), identifier),))
+
+    def _make_place(self, tools: CallTools, call: Call, live: _Live) -> None:
+        if len(tools.calls) > tools.settings.max_calls:
+            # Each call beyond those has no port of its own.
+            self._end_newest(list(tools.calls.values()), "An emergency call needed its place in the exchange")
+
+    def _alert(self, tools: CallTools, call: Call, live: _Live) -> None:
+        caller, emergency = live.caller, live.emergency
+        who = f"{caller.number} ({caller.name})" if caller.name else caller.number
+        kind = "the number that tests emergency calls" if emergency.test else "the emergency number"
+        text = "\n".join([
+            f"{TEST if emergency.test else 'EMERGENCY: '}{who} called {kind} {emergency.number}",
+            f"Where: {place_of(emergency.location)}",
+            f"Call back: {emergency.callback or 'no number is known'}",
+            f"When: {_local(tools.wall(), tools.router.situation.plan.site)}",
+        ])
+        # An error, so that it stands in any log: whoever looks for it must find it.
+        self.log.error("{call_id}: {text}", call_id=call.id, text=text.replace("\n", "; "))
+        self._alerts.alert(
+            "emergency", live.subject, text, mail=live.mail,
+            detail={
+                "extension": caller.number, "name": caller.name, "number": emergency.number,
+                "test": "yes" if emergency.test else "no", "callback": emergency.callback,
+                "numbers": " ".join(_called_back(live)), "location": place_of(emergency.location), "call": call.id,
+            },
+        )
+
+    def _notify(self, tools: CallTools, call: Call, live: _Live) -> None:
+        location = live.emergency.location
+        also = location.notify if location is not None else ()
+        told = dict.fromkeys((*tools.router.situation.plan.emergency.notify, *also))
+        told.pop(live.caller.number, None)
+        call.note(f"an emergency call: {', '.join(told) or 'nobody'} in the house is told")
+        self.notifications.tell(tools, tuple(told), live.caller, live.emergency)
+
+
+def _called_back(live: _Live) -> list[str]:
+    numbers = dict.fromkeys((live.emergency.callback, *(way.caller for way in live.outgoing.ways)))
+    return [number for number in numbers if number]
 
 
 def is_urgent(decision: Decision) -> bool:

@@ -8,6 +8,7 @@ import xml.etree.ElementTree as ET
 
 from attrs import evolve
 
+from pbx.calls import emergency
 from pbx.calls.inbound import InboundLeg
 from pbx.calls.tools import CallSettings
 from pbx.directory.handling import Handling
@@ -139,6 +140,27 @@ class FailedTests(EmergencyCase):
         self.assertEqual(answer.status, 503)
         self.assertTrue(self.alerts()[0].startswith("EMERGENCY: 1005"))
         self.assertIn("reached nobody: No media port free", self.alerts()[1])
+
+
+    def test_own_mistakes(self) -> None:
+        """
+        A mistake of ours in telling people, or in writing down the place, holds neither the call up nor the rest.
+        """
+
+        def broken(*given: object, **more: object) -> None:
+            raise RuntimeError("broken")
+
+        self.patch(self.exchange.alerts, "alert", broken)
+        self.patch(emergency.LocationDocument, "to_bytes", broken)
+        guard = self.phone("1002")
+        self.dial()
+        (invite,) = self.a.invites
+        self.assertEqual(invite.headers.get("Priority"), "emergency")
+        (rung,) = guard.requests("INVITE")
+        guard.reply(rung, 603)
+        self.assertEqual(len(self.flushLoggedErrors(RuntimeError)), 2)
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        self.exchange.emergencies.stop()
 
 
 class AnyPhoneTests(EmergencyCase):
