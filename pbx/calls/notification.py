@@ -66,6 +66,9 @@ class Notifications:
             emergency: What it is.
         """
         for number in () if self._stopped else numbers:
+            if any(one.about == (number, caller.number, emergency) for one in self._told):
+                # Who calls for help again and again does not let the same phone ring for each.
+                continue
             if len(self._told) >= MOST:
                 self.log.error("{number} is not told of the emergency call of {caller}: {most} others are being told",
                                number=number, caller=caller.number, most=MOST)
@@ -86,6 +89,9 @@ class Notifications:
 class _Notification:
     """
     One extension that is told, and rung again when nobody picks up.
+
+    Attributes:
+        about: Whom it tells of what.
     """
 
     log = Logger()
@@ -95,6 +101,7 @@ class _Notification:
         done: Callable[[_Notification], object],
     ) -> None:
         self._tools = tools
+        self.about = (number, caller.number, emergency)
         self._number = number
         self._caller = caller
         self._emergency = emergency

@@ -36,7 +36,10 @@ MOST_LINES: Final = 60
 """Lines of the log within that time about all together."""
 
 MOST_MAILS: Final = 100
-"""Mails within an hour, emergencies not counted: a trunk that comes and goes must not fill a mailbox."""
+"""Alerts within an hour that are mailed, emergencies not counted: a trunk that comes and goes must not fill a mailbox."""
+
+MOST_URGENT_MAILS: Final = 300
+"""The same for emergencies: a phone that goes mad must not, either."""
 
 HOUR: Final = 3600.0
 
@@ -79,6 +82,7 @@ class Alerts:
         self._addresses: dict[str, tuple[str, ...]] = {}
         self._said: dict[tuple[str, str], float] = {}
         self._mailed: deque[float] = deque()
+        self._mailed_urgently: deque[float] = deque()
         self._unsaid = 0
 
     def reconfigure(self, *, mail: Sequence[str], can_mail: bool, name: str) -> None:
@@ -215,14 +219,13 @@ class Alerts:
         return tuple(Mail(recipient, subject, body, message=about) for recipient in addresses)
 
     def _may_mail(self, kind: str) -> bool:
-        if kind == "emergency":
-            return True
-        now = self._clock.seconds()
-        while self._mailed and now - self._mailed[0] >= HOUR:
-            self._mailed.popleft()
-        if len(self._mailed) >= MOST_MAILS:
+        now, urgent = self._clock.seconds(), kind == "emergency"
+        mailed = self._mailed_urgently if urgent else self._mailed
+        while mailed and now - mailed[0] >= HOUR:
+            mailed.popleft()
+        if len(mailed) >= (MOST_URGENT_MAILS if urgent else MOST_MAILS):
             return False
-        self._mailed.append(now)
+        mailed.append(now)
         return True
 
     def _say(self, key: tuple[str, str], text: str) -> None:

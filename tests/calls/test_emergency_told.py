@@ -77,6 +77,21 @@ class ToldTests(EmergencyCase):
         self.assertEqual(len(self.exchange.emergencies.notifications), 0)
         self.assertEqual(len(self.logged("1002 did not pick up")), notification.TRIES)
 
+    def test_again(self) -> None:
+        """
+        Who calls for help again before anybody picked up lets no phone ring twice; another emergency does.
+        """
+        guard = self.phone("1002")
+        for caller, number in (("1006", "112"), ("1006", "112"), ("1006", "110"), ("1007", "112")):
+            self.dial(number, caller=caller)
+            self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        self.assertEqual(len(self.alerts()), 4)
+        rung = {request.call_id: request for request in guard.requests("INVITE")}
+        self.assertEqual(len(rung), 3)
+        for request in rung.values():
+            guard.reply(request, 486)
+        self.exchange.emergencies.stop()
+
     def test_alert(self) -> None:
         """
         The alert and its mail say who, where, the number to call back and when; each call has its own.

@@ -150,6 +150,17 @@ class AlertsTests(SynchronousTestCase):
             self.alerts.alert("trunk", str(number), "Down.")
         self.assertIn("emergency", {alert.kind for alert in self.alerts.list()})
 
+    def test_many_emergencies(self) -> None:
+        """
+        Not even emergencies fill a mailbox without end; an hour later mail is written again.
+        """
+        for number in range(module.MOST_URGENT_MAILS + 5):
+            self.alerts.alert("emergency", str(number), "1001 called 112.")
+        self.assertEqual(len(self.kept.letters), module.MOST_URGENT_MAILS)
+        self.clock.advance(module.HOUR)
+        self.alerts.alert("emergency", "later", "1001 called 112.")
+        self.assertEqual(len(self.kept.letters), module.MOST_URGENT_MAILS + 1)
+
     def test_acknowledged(self) -> None:
         """
         What has happened is settled when somebody takes note; what lasts is not.
