@@ -36,7 +36,7 @@ MOST_LINES: Final = 60
 """Lines of the log within that time about all together."""
 
 MOST_MAILS: Final = 100
-"""Alerts within an hour that are mailed, emergencies not counted: a trunk that comes and goes must not fill a mailbox."""
+"""Alerts mailed within an hour, emergencies not counted: a trunk that comes and goes must not fill a mailbox."""
 
 MOST_URGENT_MAILS: Final = 300
 """The same for emergencies: a phone that goes mad must not, either."""
