@@ -5,6 +5,7 @@ A telephone for tests in virtual time: it does what it is told, and remembers wh
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -36,6 +37,16 @@ def sdp(host: str, port: int, formats: Iterable[tuple[int, str]] = (PCMU, PCMA, 
         *(f"a=rtpmap:{number} {name}" for number, name in known), f"a={direction}", "",
     ]
     return "\r\n".join(lines).encode()
+
+
+_chosen_by_chance = re.compile(rb"(?im)((?:[;, ](?:tag|branch|c?nonce|response)=)|^(?:Call-ID: |o=- ))[^;,\s]*")
+
+
+def said(message: Request | Response) -> bytes:
+    """
+    A message without what chance has chosen of it: a tag may hold the digits of any number.
+    """
+    return _chosen_by_chance.sub(rb"\1", message.to_bytes())
 
 
 class Phone(DatagramProtocol):

@@ -12,7 +12,7 @@ from pbx.directory.permissions import TollLimits
 from pbx.sip.digest import Challenge, Credentials, answer
 from pbx.sip.message import Request, Response
 from tests.calls.carrier import MOBILE
-from tests.calls.phone import EVENTS, PCMA, PCMU, sdp
+from tests.calls.phone import EVENTS, PCMA, PCMU, said, sdp
 from tests.calls.test_hold import direction
 from tests.calls.test_trunk_calls import DiallingCase
 
@@ -86,7 +86,7 @@ class IdentityTests(TalkCase):
         self.assertIn("anonymous.invalid", str(invite.from_.uri))
         self.assertEqual(invite.headers.get("P-Asserted-Identity"), "<sip:+4930123456@10.9.0.1>")
         self.assertEqual(invite.headers.get("Privacy"), "id")
-        self.assertNotIn(b"1001", invite.to_bytes())
+        self.assertNotIn(b"1001", said(invite))
         self.refuse()
 
     def test_what_the_phone_shows(self) -> None:
