@@ -4,8 +4,6 @@ A call goes on over the next trunk when the first one fails, as long as nobody h
 
 from __future__ import annotations
 
-import signal
-
 from tests.wire.baresip import Phone
 from tests.wire.carrier import Carrier
 from tests.wire.process import reactor
@@ -74,13 +72,20 @@ class FailoverTests(TrunkTestCase):
 
     async def test_gone(self) -> None:
         """
-        The first provider's process has ended, its port is closed: the second rings within 5 s.
+        The first provider is a registrar that knows us, and has ended: its port is closed, the second rings within 5 s.
         """
-        first, caller, world = await self._ready("ring")
-        assert first.child is not None
-        await first.child.stop(signal.SIGKILL)
+        world = await self.world(answer="manual")
+        first, second = await self.kamailio(), await self.kamailio(world)
+        await self.begin(
+            account("first", first.server, priority=1, options_interval=5),
+            account("second", second.server, priority=2, options_interval=5),
+        )
+        caller = await self.phone("1001")
+        await self.until("first", "up")
+        await self.until("second", "up")
+        await first.stop()
         self.assertLess(await self._seconds(caller, world, 6), 5)
-        await self._talk(caller, world, "")
+        await self._talk(caller, world, "first")
 
     async def test_silent(self) -> None:
         """
