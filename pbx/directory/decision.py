@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from attrs import frozen
 
+# Not only for types: a Destination that is kept in the database is read by its annotations.
+from pbx.directory.outside import Outgoing
+
 if TYPE_CHECKING:
-    from pbx.directory.outside import Outgoing
     from pbx.directory.situation import Situation
 
 Outcome: TypeAlias = Literal["busy", "no answer", "unregistered", "dnd", "failed"]

@@ -4,13 +4,10 @@ Emergency calls: the numbers, the places where phones stand, and who in the hous
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from attrs import field, frozen
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 
 def _read_only(civic: Mapping[str, str]) -> Mapping[str, str]:
