@@ -9,6 +9,7 @@ can't be read, changes nothing. Calls and registrations go on with what they beg
 from __future__ import annotations
 
 import datetime as dt
+import gc
 from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import frozen
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from pbx.registrar.registrar import Registrar
     from pbx.transport.guard import Guard
     from pbx.transport.stun import External
+
+LISTED = 200
+"""Changes that the log lists at the most: with them it tells who changed what, and stays readable."""
 
 UNUSABLE = (CertificateError, ForeignCertificateError, OSError, ValueError)
 """What getting ready may fail with that its words explain to the operator."""
@@ -147,11 +151,10 @@ class Reloading:
         try:
             pool = self._reactor.getThreadPool()
             try:
-                read, ready = await deferToThreadPool(self._reactor, pool, self._prepared)
+                read, ready, told = await deferToThreadPool(self._reactor, pool, self._prepared)
             except SettingsError as error:
                 self._refused(actor, error)
                 raise
-            told = report(self._started.written, self._settings.written, read.written)
             self._settings = read
             for put in ready:
                 try:
@@ -163,7 +166,18 @@ class Reloading:
             self._one.release()
         return told
 
-    def _prepared(self) -> tuple[Settings, list[Callable[[], object]]]:
+    def _prepared(self) -> tuple[Settings, list[Callable[[], object]], Report]:
+        # Thousands of routes are hundreds of thousands of objects that stay: to look at them again and again while they
+        # come would stop the whole process each time.
+        collects = gc.isenabled()
+        gc.disable()
+        try:
+            return self._ready()
+        finally:
+            if collects:
+                gc.enable()
+
+    def _ready(self) -> tuple[Settings, list[Callable[[], object]], Report]:
         read = self._read()
         settings = effective(read, self._started)
         ready: list[Callable[[], object]] = []
@@ -175,7 +189,7 @@ class Reloading:
                 mistakes.append(Mistake(part.key, " ".join(str(error).split())))
         if mistakes:
             raise SettingsError(read.file, mistakes, lines_of(read.file))
-        return read, ready
+        return read, ready, report(self._started.written, self._settings.written, read.written)
 
     def _refused(self, actor: str, error: SettingsError) -> None:
         first, *rows = str(error).splitlines()
@@ -185,10 +199,13 @@ class Reloading:
 
     def _told(self, actor: str, told: Report) -> None:
         self.log.info(
-            "The configuration was read again for {actor}: {count} keys changed", actor=actor, count=len(told.changed)
+            "The configuration was read again for {actor}: {count} keys changed", actor=actor,
+            count=len(told.changed) + told.more,
         )
-        for change in told.changed:
+        for change in told.changed[:LISTED]:
             self.log.info("reload: {change}", change=str(change))
+        if len(told.changed) > LISTED:
+            self.log.info("reload: and more")
         for change in told.waiting:
             self.log.warn(
                 "reload: {change} waits for a restart: {reason}", change=str(change), reason=change.reason

@@ -15,7 +15,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pbx.ops.settings import Settings, SettingsError, load
-from pbx.reloading import Part, Reloading
+from pbx.reloading import LISTED, Part, Reloading
 from pbx.web.reload import IReloading
 from tests.media.threads import VirtualThreads
 
@@ -104,6 +104,17 @@ class ReloadTests(ReloadingCase):
         self.assertIn('reload: media.latch: "normal" -> "strict"', self.texts(LogLevel.info))
         (waits,) = self.texts(LogLevel.warn)
         self.assertIn("server.sip_port: 5060 -> 5070 waits for a restart: ", waits)
+
+    def test_many(self) -> None:
+        """
+        The log lists some of very many changes.
+        """
+        self.write("outbound_routes:\n" + "".join(f"- {{name: R{n}}}\n" for n in range(LISTED + 7)))
+        asked = self.reload()
+        self.clock.advance(0)
+        self.assertEqual(len(self.successResultOf(asked).changed), LISTED + 7)
+        told = [text for text in self.texts(LogLevel.info) if text.startswith("reload: ")]
+        self.assertEqual((len(told), told[-1]), (LISTED + 1, "reload: and more"))
 
     def test_read_in_a_thread(self) -> None:
         """

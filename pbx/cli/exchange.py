@@ -72,6 +72,8 @@ async def reload(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     answer = await api.ask("POST", "/api/reload")
     lines = ["In effect now:" if answer["changed"] else "Nothing in effect has changed."]
     lines += [f"  {printable(change['text'])}" for change in answer["changed"]]
+    if answer["more"]:
+        lines.append(f"  and {answer['more']} more")
     if answer["waiting"]:
         lines.append("Waiting for a restart:")
         lines += [f"  {printable(change['text'])} ({change['reason']})" for change in answer["waiting"]]

@@ -28,11 +28,12 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
     places = {each.name for each in configuration.emergency.locations}
     # Trunks and conditions may also be kept in the database: a name that the file does not have is none of its
     # mistakes, but one that is nearly the same as one that it has.
+    switches: set[str | None] = {None}
     for index, condition in enumerate(configuration.time_conditions):
-        earlier = [each.switch for each in configuration.time_conditions[:index]]
-        if condition.switch is not None and condition.switch in earlier:
+        if condition.switch is not None and condition.switch in switches:
             found = f"found {condition.switch!r} a second time"
             mistakes.append(Mistake(f"time_conditions[{index}].switch", found))
+        switches.add(condition.switch)
     for index, inbound in enumerate(configuration.inbound_routes):
         if inbound.closed is not None and inbound.time is None:
             found = "found a destination, but no time that says when it is closed"
@@ -57,9 +58,9 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
 
 
 def _twice(key: str, sections: Iterable[Any]) -> Sequence[Mistake]:
-    names = [section.name for section in sections]
-    return [
-        Mistake(f"{key}[{index}].name", f"found {name!r} a second time")
-        for index, name in enumerate(names)
-        if name in names[:index]
-    ]
+    mistakes, known = [], set()
+    for index, section in enumerate(sections):
+        if section.name in known:
+            mistakes.append(Mistake(f"{key}[{index}].name", f"found {section.name!r} a second time"))
+        known.add(section.name)
+    return mistakes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import attrs
 import msgspec
 
-from pbx.ops.strict import is_secret
+from pbx.ops.strict import fields_of, is_secret
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -37,6 +37,9 @@ RESTART: Final = {
 
 LONGEST: Final = 200
 """Characters of a value in a text for people; in data it is whole."""
+
+MOST: Final = 1000
+"""Changes that are listed at the most: of a file that is another altogether nobody reads more."""
 
 HIDDEN: Final = "<secret>"
 
@@ -84,12 +87,14 @@ class Report:
     What a reload came to.
 
     Attributes:
-        changed: What is in effect now and was not before.
+        changed: What is in effect now and was not before; :data:`MOST` of it.
         waiting: What the file says otherwise than it did at the start, and waits for a restart.
+        more: How much else is in effect now and was not before.
     """
 
     changed: tuple[Change, ...] = ()
     waiting: tuple[Change, ...] = ()
+    more: int = 0
 
     def as_row(self) -> dict[str, Any]:
         """
@@ -97,6 +102,7 @@ class Report:
         """
         return {
             "changed": [change.as_row() for change in self.changed],
+            "more": self.more,
             "waiting": [change.as_row() for change in self.waiting],
         }
 
@@ -110,10 +116,9 @@ def report(started: Configuration, before: Configuration, after: Configuration) 
         before: What it read last.
         after: What it has read now.
     """
-    return Report(
-        tuple(change for change in compare(before, after) if not change.reason),
-        tuple(change for change in compare(started, after) if change.reason),
-    )
+    changed = [change for change in compare(before, after) if not change.reason]
+    waiting = [change for change in compare(started, hold(after, started)) if change.reason]
+    return Report(tuple(changed[:MOST]), tuple(waiting), max(0, len(changed) - MOST))
 
 
 def hold(started: Configuration, after: Configuration) -> Configuration:
@@ -146,7 +151,7 @@ def compare(before: Configuration, after: Configuration) -> list[Change]:
 def _sections(path: str, before: msgspec.Struct, after: msgspec.Struct) -> Iterator[Change]:
     if before == after:
         return
-    for field in msgspec.structs.fields(after):
+    for field in fields_of(type(after)):
         key = f"{path}.{field.encode_name}" if path else field.encode_name
         old, new = getattr(before, field.name), getattr(after, field.name)
         if old == new:
@@ -187,7 +192,7 @@ def _is_named(value: object) -> bool:
         return False
     return all(
         isinstance(each, msgspec.Struct)
-        and any(field.name == "name" and field.required for field in msgspec.structs.fields(each))
+        and any(field.name == "name" and field.required for field in fields_of(type(each)))
         for each in value
     )
 
@@ -206,7 +211,7 @@ def _plain(value: Any) -> Any:
     """
     if isinstance(value, msgspec.Struct):
         plain = {}
-        for field in msgspec.structs.fields(value):
+        for field in fields_of(type(value)):
             held = getattr(value, field.name)
             if field.required or held != field.default:
                 plain[field.encode_name] = HIDDEN if held and is_secret(field.type) else _plain(held)

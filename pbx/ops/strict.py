@@ -7,6 +7,7 @@ msgspec checks each value; it stops at the first error, so the structure is walk
 from __future__ import annotations
 
 import difflib
+import functools
 import types
 import typing
 from collections.abc import Mapping
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 S = TypeVar("S", bound=msgspec.Struct)
+
+fields_of = functools.cache(msgspec.structs.fields)  # One entry a struct; msgspec reckons each answer anew.
 
 
 @attrs.frozen
@@ -63,7 +66,7 @@ def convert(
     if not isinstance(given, Mapping):
         mistakes.append(Mistake(path or "the file", f"found {_shown(raw)}; allowed is a section with keys"))
         return None
-    fields = {field.encode_name: field for field in msgspec.structs.fields(struct)}
+    fields = {field.encode_name: field for field in fields_of(struct)}
     known = list(fields)
     mistakes.extend(Mistake(_join(path, key), _unknown(key, known)) for key in given if key not in fields)
     values: dict[str, Any] = {}

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from pbx.ops.reload import Report
 
 
+LISTED = 50
+"""Changes that one line of the audit record holds at the most; the log has lines of its own for more."""
+
+
 class IReloading(Interface):
     """
     What reads the configuration again.
@@ -56,8 +60,11 @@ class Reload:
             report = await self._reloading.reload(ask.actor)
         except SettingsError as error:
             raise refusal(error) from error
-        before = {change.key: "<secret>" if change.secret else change.before for change in report.changed}
-        after = {change.key: "<another secret>" if change.secret else change.after for change in report.changed}
+        listed = report.changed[:LISTED]
+        before = {change.key: "<secret>" if change.secret else change.before for change in listed}
+        after = {change.key: "<another secret>" if change.secret else change.after for change in listed}
+        if len(report.changed) > LISTED:
+            after["more"] = len(report.changed) + report.more - LISTED
         self._audit.wrote(ask.actor, "reload", "the configuration", before, after)
         return report.as_row()
 

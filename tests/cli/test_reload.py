@@ -38,6 +38,13 @@ class ReloadTests(CommandCase):
         self.reloading.answer = Report()
         self.assertEqual(self.type("reload"), "Nothing in effect has changed.")
 
+    def test_many(self) -> None:
+        """
+        What is not listed is counted.
+        """
+        self.reloading.answer = Report((Change("media.tones", "us", "de"),), more=12)
+        self.assertEqual(self.type("reload").splitlines()[-1], "  and 12 more")
+
     def test_hostile(self) -> None:
         """
         A name in the file cannot paint the terminal.

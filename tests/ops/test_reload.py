@@ -7,7 +7,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pbx.ops.reload import LONGEST, RESTART, Change, compare, report
+from pbx.ops.reload import LONGEST, MOST, RESTART, Change, compare, report
 from pbx.ops.settings import Settings, effective, lines_of, load
 from tests.ops.test_settings import SettingsCase
 
@@ -165,6 +165,16 @@ class RestartTests(ReloadCase):
         back = report(started, both, read("media: {tones: de}\n"))
         self.assertEqual((back.changed, back.waiting), ((), ()))
         self.assertEqual(first.as_row()["waiting"][0]["reason"], RESTART["server.sip_port"])
+
+    def test_many(self) -> None:
+        """
+        Of very many changes a thousand are listed, and the others counted.
+        """
+        routes = "".join(f"- {{name: R{n}}}\n" for n in range(MOST + 7))
+        one, other = self.load("").written, self.load(f"server: {{sip_port: 5070}}\noutbound_routes:\n{routes}").written
+        told = report(one, one, other)
+        self.assertEqual((len(told.changed), told.more, len(told.waiting)), (MOST, 7, 1))
+        self.assertEqual(told.as_row()["more"], 7)
 
     def test_effective(self) -> None:
         """

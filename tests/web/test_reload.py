@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 from pbx.ops.reload import Change, Report
 from pbx.ops.settings import SettingsError
 from pbx.ops.strict import Mistake
-from pbx.web.reload import IReloading, Reload
+from pbx.web.reload import LISTED, IReloading, Reload
 from tests.web.client import Client, FakeAudit
 
 CHANGED = Report(
@@ -82,6 +82,16 @@ class ReloadTests(SynchronousTestCase):
         self.assertEqual((before["media.tones"], after["media.tones"]), ("us", "de"))
         self.assertNotEqual(before["sip_trunks[One].password"], after["sip_trunks[One].password"])
         self.assertNotIn("server.sip_port", after)
+
+    def test_many(self) -> None:
+        """
+        Of very many changes the audit record lists some and counts the others.
+        """
+        self.reloading.answer = Report(tuple(Change(f"a[{n}]", 1, 2) for n in range(LISTED + 5)), more=3)
+        answer = self.client.ask("POST", "/api/reload").json
+        self.assertEqual((len(answer["changed"]), answer["more"]), (LISTED + 5, 3))
+        ((*_, before, after),) = self.audit.rows
+        self.assertEqual((len(before), len(after), after["more"]), (LISTED, LISTED + 1, 8))
 
     def test_bad(self) -> None:
         """
