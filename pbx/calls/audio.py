@@ -239,6 +239,10 @@ class LegAudio:
         remote = self.remote
         used = self._local_formats if remote is None else (*self._local_formats, *remote.formats)
         profile = "RTP/AVP" if remote is None else remote.profile
+        if self._codecs:
+            permitted = self.permitted(formats)
+            # What may not be offered can't be agreed on: then all stays as it is.
+            formats = permitted if codec_of(permitted) is not None else self._local_formats
         return self.offer(renumbered(formats, used), profile=profile)
 
     def withdraw(self) -> None:

@@ -59,6 +59,9 @@ if TYPE_CHECKING:
 LOOK = 5.0
 """Seconds between two looks for silent legs."""
 
+NOT_FOUND = 404
+"""What a caller is told where nobody has the number."""
+
 TOLD_AGAIN = 60.0
 """Seconds between two lines of the log about the same trouble."""
 
@@ -367,6 +370,11 @@ class Switchboard:
                 )
             call.refuse(503, 34, text)
             return
+        if decision.destination.status == NOT_FOUND and self._is_news(f"nobody's number over {trunk.name}"):
+            self.log.warn(
+                "{call_id}: nobody here has {number}, which was called over trunk {trunk}: an inbound route with it as "
+                "its did would lead such calls somewhere", call_id=call.id, number=wanted.number, trunk=trunk.name,
+            )
         call.begin(decision, wanted)
 
     def _begun(

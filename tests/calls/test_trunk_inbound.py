@@ -167,6 +167,7 @@ class IncomingTests(IncomingCase):
         invite = self.a.offer_call("+4930555")
         self.refused(invite, 404, 1, "Unallocated number")
         self.assertIn("an inbound route", " ".join(self.record["route"]))
+        self.assertEqual(len(self.logged("nobody here has +4930555, which was called over trunk A")), 1)
 
     def test_ring_again_after_the_trunk_went_down(self) -> None:
         """
