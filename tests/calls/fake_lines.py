@@ -28,6 +28,7 @@ class FakeLine:
         hosts: The addresses of its servers.
         failing: Those to which there is no connection.
         waits: A Deferred that looking up waits for.
+        connecting: A Deferred that a TCP connection waits for.
         noted: The servers that calls found silent.
     """
 
@@ -40,6 +41,7 @@ class FakeLine:
         self.hosts = [trunk.host]
         self.failing: set[str] = set()
         self.waits: Any = None
+        self.connecting: Any = None
         self.noted: list[str] = []
         self._transport = transport
         self._changed = changed
@@ -95,6 +97,8 @@ class FakeLine:
         """
         if target.host in self.failing or target.transport in self.failing:
             raise FlowClosed(f"{target.host} refuses")
+        if target.transport == "TCP" and self.connecting is not None:
+            await self.connecting
         return await self._transport.open(target)
 
     @property

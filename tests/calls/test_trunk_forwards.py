@@ -7,10 +7,12 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from pbx.directory.dialplan import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.inbound_route import InboundRoute, Target
+from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.permissions import Permissions
 from pbx.features.follow_me import confirmation
 from pbx.sip.diversion import Diversion
@@ -165,6 +167,23 @@ class FollowTests(SentOnCase):
         self.b.reply(onward, 180)
         self.hang_up(invite, self.accept(invite))
         self.assertEqual(len(self.anna.requests("CANCEL")), 1)
+        self.assertEqual(self.record["legs"][-1]["payer"], "1001")
+
+    def test_early_media_of_the_phone(self) -> None:
+        """
+        While a trunk is still being looked for, the phone does not ring alone: what it plays is not heard.
+        """
+        waits = self.exchange.lines.line("B").waits = Deferred()
+        self.want(simultaneous=(ELSEWHERE,))
+        invite = self.a.offer_call()
+        self.anna.reply(self.rung, 183, body=self.anna.sdp())
+        self.assertEqual([(each.status, each.body) for each in self.a.received if isinstance(each, Response)], [
+            (180, b"")
+        ])
+        waits.callback(None)
+        self.network.advance(0.01)
+        self.b.reply(self.b.invites[0], 486)
+        self.busy(invite)
 
     def test_phone_first(self) -> None:
         """
@@ -378,6 +397,9 @@ class CallBackTests(IncomingCase):
         router = self.exchange.switchboard.router
         for number in ("*97", "112", "+112", "*21*0900", "09001234567", "anonymous@A", ""):
             self.assertIsNone(router.lead(number, "1001"), number)
+        plan = self.exchange.book.plan
+        self.exchange.book.configure(evolve(plan, outbound=(OutboundRoute("all", ("*.", "0.", "+.")),)))
+        self.assertIsNone(router.lead("*123456", "1001"))
         self.assertIsNotNone(router.lead(MOBILE, "1001"))
         self.assertIsNone(router.lead(MOBILE, "1009"))
 

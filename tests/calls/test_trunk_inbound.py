@@ -72,6 +72,9 @@ class IncomingTests(IncomingCase):
         answered = self.anna.reply(self.rung, 200, body=self.anna.sdp())
         answer = self.a.last("INVITE")
         self.assertEqual([status for status in self.a.responses("INVITE") if status != 100], [180, 200])
+        # Who is called is nobody's business beyond the house.
+        for message in self.a.received:
+            self.assertNotIn("P-Asserted-Identity", message.headers)
         self.a.acknowledge(invite, answer)
         self.a.speak(answer.body, 5)
         self.anna.speak(self.rung.body, 5, ssrc=9)

@@ -6,7 +6,9 @@ from __future__ import annotations
 
 from attrs import evolve
 
+from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.features.refusal import Refusals
+from tests.calls.carrier import MOBILE
 from tests.calls.test_trunk_calls import DiallingCase
 
 
@@ -104,9 +106,10 @@ class RefusalTests(DiallingCase):
         """
         Who calls from beyond the house hears nothing: nobody pays for that.
         """
-        self.phone("1001")
-        invite = self.a.offer_call("+4930555")
-        self.assertEqual(self.a.responses("INVITE"), [404])
+        plan = self.exchange.book.plan
+        self.exchange.book.configure(evolve(plan, inbound=(InboundRoute("out", Target("external", MOBILE)),)))
+        invite = self.a.offer_call()
+        self.assertEqual(self.a.responses("INVITE"), [403])
         self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
 
 

@@ -155,6 +155,13 @@ class WithoutTimerTests(TalkCase):
         self.network.advance(50)
         self.anna.speak(self.anna.last("INVITE").body, 1)
         self.assertEqual((self.a.requests("UPDATE"), len(self.a.invites)), ([], 1))
+        update = self.a.within_received(
+            "UPDATE", self.out, self.taken, cseq=2, headers=(("Session-Expires", "600"), ("Supported", "timer"))
+        )
+        self.a.send(update)
+        self.network.advance(0.01)
+        self.assertNotIn("Session-Expires", self.a.last("UPDATE").headers)
+        self.network.advance(45)
         self.end()
 
     def test_inbound(self) -> None:

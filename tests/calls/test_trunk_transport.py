@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.protocol import ServerFactory
 
 from pbx.calls.tools import CallSettings
@@ -192,6 +193,36 @@ class LargeTests(TalkCase):
         self.dial(body=self.phone_offer())
         (invite,) = self.a.invites
         self.assertIn("SIP/2.0/UDP", invite.headers.get("Via") or "")
+        self.refuse()
+
+
+class CancelledTests(LargeTests):
+    """
+    The TCP connection takes its time.
+    """
+
+    def test_by_tcp(self) -> None:
+        """
+        The caller gives up before it is there: nothing is ever sent, and nothing waits on.
+        """
+        self.exchange.lines.line("A").connecting = Deferred()
+        self.dial(body=self.phone_offer())
+        self.anna.cancel(self.invite)
+        self.anna.acknowledge_refusal(self.invite, self.anna.last("INVITE"))
+        self.assertEqual((len(self.exchange.tasks), self.channels()), (0, {"A": 0}))
+        self.network.advance(2)
+        self.assertEqual(self.a.invites, [])
+
+    def test_back_to_udp(self) -> None:
+        """
+        It takes longer than a second: UDP.
+        """
+        self.exchange.lines.line("A").connecting = Deferred()
+        self.dial(body=self.phone_offer())
+        self.network.advance(0.9)
+        self.assertEqual(self.a.invites, [])
+        self.network.advance(0.2)
+        self.assertIn("SIP/2.0/UDP", self.a.invites[0].headers.get("Via") or "")
         self.refuse()
 
 
