@@ -9,7 +9,6 @@ from attrs import evolve
 from pbx.directory.handling import Handling
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.plan import Site
-from pbx.features.presence import Presence
 from pbx.sip.message import Request
 from pbx.sip.reasons import parse_reasons
 from tests.calls.carrier import MAIN, MOBILE, Carrier, TrunkCase
@@ -297,76 +296,6 @@ class ForbiddenTests(IncomingCase):
             invite = self.a.offer_call("+4930555")
             self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
         self.assertEqual(self.a.last("INVITE").status, 482)
-
-
-class SpoofedTests(IncomingCase):
-    """
-    Somebody beyond the house says that it is 1002.
-    """
-
-    def setUp(self) -> None:
-        """
-        1002 has a phone, and is watched.
-        """
-        super().setUp()
-        self.presence = Presence(self.exchange.directory, self.exchange.location, self.exchange.wall)
-        self.exchange.switchboard.on_event(self.presence.event)
-        self.bert: Phone = self.phone("1002")
-        self.call = self.a.offer_call(caller="1002", name="")
-
-    def end(self) -> None:
-        """
-        The phone is busy.
-        """
-        self.busy(self.call)
-
-    def test_shown(self) -> None:
-        """
-        The phone of 1001 shows neither the extension's name nor its number.
-        """
-        self.assertEqual(self.rung.from_.display, "")
-        self.assertEqual(self.rung.from_.uri.user, "1002%40A")
-        self.assertNotIn(b"Phone 1002", self.rung.to_bytes())
-        self.end()
-        self.assertEqual((self.record["caller"], self.record["caller_name"]), ("1002@A", ""))
-        self.assertEqual(self.record["legs"][0]["party"], "1002@A")
-
-    def test_lamp(self) -> None:
-        """
-        The lamp of 1002 stays dark, and that of 1001 does not say that 1002 calls.
-        """
-        found = self.presence.of("1002")
-        assert found is not None
-        self.assertEqual((found.state, found.calls), ("available", 0))
-        self.anna.reply(self.rung, 180)
-        (line,) = self.presence.lines("1001")
-        self.assertEqual(line.peer.number, "1002@A")
-        self.end()
-
-    def test_transfer_over_the_api(self) -> None:
-        """
-        1002 is in no call that could be transferred.
-        """
-        answered = self.anna.reply(self.rung, 200, body=self.anna.sdp())
-        self.a.acknowledge(self.call, self.a.last("INVITE"))
-        (call,) = self.exchange.switchboard.list()
-        self.assertEqual(call["legs"][0]["trunk"], "A")
-        self.assertIs(self.exchange.switchboard.transfer(call["id"], "1002", "1003"), False)
-        self.anna.send(self.anna.within_received("BYE", self.rung, answered))
-        self.network.advance(0.1)
-
-    def test_forward_to_the_one_it_claims_to_be(self) -> None:
-        """
-        A forward to 1002 is not taken for one back to the caller.
-        """
-        self.end()
-        extension = self.exchange.directory.extension("1001")
-        assert extension is not None
-        self.exchange.directory.put(evolve(extension, handling=Handling(forward_always="1002")))
-        again = self.a.offer_call(caller="1002")
-        self.assertEqual(len(self.bert.requests("INVITE")), 1)
-        self.bert.reply(self.bert.requests("INVITE")[0], 486)
-        self.a.acknowledge_refusal(again, self.a.last("INVITE"))
 
 
 class FullTests(IncomingCase):
