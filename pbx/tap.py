@@ -331,7 +331,7 @@ class Exchange(Service):
             places=furniture.stored, rooms=furniture.rooms,
             prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,
-            alerts=lines.alerts, situation=lambda: switchboard.router.situation,
+            alerts=lines.alerts, usage=lines.usage, situation=lambda: switchboard.router.situation,
             presence=LivePresence(lamps.presence, lamps.notifier, self.reactor.seconds, self.wall),
             reloading=self.reloading, book=lines.book, plan=lines.stored, rates=lines.rates,
             switches=lines.switches, moved=lines.moved, trunks=lines.trunks,

@@ -14,7 +14,7 @@ from attrs import define
 from twisted.logger import Logger
 
 from pbx.calls.events import CallEnded, CallsMerged, LegAnswered, LegBegan, LegEnded
-from pbx.directory.permissions import Usage
+from pbx.directory.permissions import NOTHING_USED, Usage
 from pbx.directory.rates import cost, rate_of
 
 if TYPE_CHECKING:
@@ -94,6 +94,14 @@ class UsageCounters:
             seconds += more
             spent += cost
         return Usage(len(legs) + searching, int(seconds), spent)
+
+    def all(self) -> dict[str, Usage]:
+        """
+        What everybody has used who has used anything.
+        """
+        self._turn()
+        payers = {*self._today, *self._by_payer, *self._searching}
+        return {payer: self.get(payer, NOTHING_USED) for payer in sorted(payers)}
 
     def searching(self, payer: str, by: int) -> None:
         """

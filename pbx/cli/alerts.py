@@ -1,5 +1,5 @@
 """
-What somebody must see to.
+What somebody must see to, and what was used of the limits on calls beyond the house.
 """
 
 from __future__ import annotations
@@ -24,6 +24,13 @@ ALERTS = [
     ("TEXT", "text"),
 ]
 
+USAGE = [
+    ("PAYER", "payer"),
+    ("CALLS", "calls"),
+    ("SECONDS", "seconds"),
+    ("SPENT", "spent"),
+]
+
 
 async def alerts_list(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     """
@@ -43,6 +50,14 @@ async def alerts_ack(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     return answer, f"Alert {answer['kind']} {answer['subject']} was acknowledged{left}."
 
 
+async def usage(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
+    """
+    What was used today.
+    """
+    answer = await api.ask("GET", "/api/usage")
+    return answer, table(answer["usage"], USAGE, "Nobody has called beyond the house today.")
+
+
 def offer(commands: Any) -> None:
     """
     What of this can be typed.
@@ -51,3 +66,4 @@ def offer(commands: Any) -> None:
     show.add_argument("--all", action="store_true", help="also the last ones that were settled")
     take = command(show.add_subparsers(metavar="ACTION"), "ack", alerts_ack, "take note of an alert")
     take.add_argument("id", help="as pbxctl alerts shows it")
+    command(commands, "usage", usage, "show what each extension has used today of its limits beyond the house")

@@ -49,12 +49,14 @@ from pbx.web.status import Status
 from pbx.web.time_conditions import TimeConditions
 from pbx.web.transfers import Transfers
 from pbx.web.trunks import LiveTrunks, Trunks
+from pbx.web.usage import UsageResource
 from pbx.web.voicemail import VoicemailResource
 
 if TYPE_CHECKING:
     import datetime as dt
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
+    from pbx.calls.usage import UsageCounters
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
     from pbx.directory.plan import PlanBook
@@ -271,6 +273,7 @@ class WebSite:
         sender: What sends it.
         directory: The extensions, each of which has a mailbox.
         alerts: What somebody must see to.
+        usage: What each extension has used of its limits.
         reloading: An :class:`~pbx.web.reload.IReloading`.
         situation: Tells what the dialplan goes by.
         book: What decides about calls beyond the house.
@@ -307,6 +310,7 @@ class WebSite:
         sender: MailSender | None = None,
         directory: Directory | None = None,
         alerts: Alerts | None = None,
+        usage: UsageCounters | None = None,
         reloading: Any = None,
         situation: Callable[[], Situation] | None = None,
         book: PlanBook | None = None,
@@ -352,6 +356,8 @@ class WebSite:
             resources.append(Routing(situation, lambda: deferLater(reactor, 0)))
         if alerts is not None:
             resources.append(AlertsResource(alerts, audit))
+        if usage is not None:
+            resources.append(UsageResource(usage))
         if reloading is not None:
             resources.append(Reload(reloading, audit))
         if book is not None and plan is not None and numbers is not None:

@@ -1,15 +1,50 @@
 """
-Tests of :mod:`pbx.web.alerts` and :mod:`pbx.cli.alerts`.
+Tests of :mod:`pbx.web.alerts`, :mod:`pbx.web.usage` and :mod:`pbx.cli.alerts`.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from twisted.internet.task import Clock
 
+from pbx.calls.events import LegAnswered, LegBegan
+from pbx.calls.usage import UsageCounters
+from pbx.directory.plan import Plan, PlanBook
+from pbx.directory.rates import Rate
 from pbx.ops.alerts import Alerts
 from pbx.web.alerts import AlertsResource
+from pbx.web.usage import UsageResource
 from tests.cli.case import CommandCase
 from tests.web.client import Client, FakeAudit
+
+RATES = {"49": Rate("49", Decimal("0.10"))}
+
+
+class UsageTests(CommandCase):
+    """
+    What was used of the limits, over the API and typed.
+    """
+
+    def test_shown(self) -> None:
+        """
+        Who has used something is shown with calls, seconds and cost, since the day began where the site is.
+        """
+        clock = Clock()
+        usage = UsageCounters(clock, lambda: 1_700_000_000.0 + clock.seconds(), PlanBook(Plan(rates={"A": RATES})))
+        self.serve(UsageResource(usage))
+        self.assertEqual(self.type("usage"), "Nobody has called beyond the house today.")
+        usage.event(LegBegan("c", 0.0, 2, "out", "+4930", "udp", "x", trunk="A", payer="1001"))
+        usage.event(LegAnswered("c", 0.0, 2, "PCMU"))
+        usage.searching("1002", 1)
+        clock.advance(75)
+        answer = Client(UsageResource(usage).routes()).ask("GET", "/api/usage").json
+        self.assertEqual(answer["since"], "2023-11-14T00:00:00.000+00:00")
+        self.assertEqual(answer["usage"], [
+            {"payer": "1001", "calls": 1, "seconds": 75, "spent": "0.20"},
+            {"payer": "1002", "calls": 1, "seconds": 0, "spent": "0"},
+        ])
+        self.assertEqual(self.rows("usage"), [["1001", "1", "75", "0.20"], ["1002", "1", "0", "0"]])
 
 
 class AlertsTests(CommandCase):
