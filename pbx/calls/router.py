@@ -20,8 +20,10 @@ from pbx.directory.dialplan import (
     RouteRequest,
     after,
     decide,
+    is_caller,
     ringing_plan,
 )
+from pbx.directory.emergency_call import emergency_number
 from pbx.directory.situation import Situation
 
 if TYPE_CHECKING:
@@ -140,8 +142,10 @@ class Router:
         """
         # Another extension than the one that was called may ring for it.
         to, by = failure.moved_to, failure.moved_by or number
-        passed = (request.caller, by, number, *(diversion.number for diversion in request.diversions))
+        passed = (by, number, *(diversion.number for diversion in request.diversions))
         if not to or to in passed or len(request.diversions) >= MOST_DIVERSIONS:
+            return None
+        if is_caller(to, request, self.situation):
             return None
         diversions = (*request.diversions, Diversion(by, "always"))
         decision = self.route(evolve(request, number=to, on_behalf=by, diversions=diversions))
@@ -159,7 +163,7 @@ class Router:
         Where a number beyond the house leads that is called on behalf of an extension, such as one that has left a
         message; ``None`` where the extension may not call it.
         """
-        if not number.removeprefix("+").isdecimal() or number in self.situation.plan.urgent:
+        if not number.removeprefix("+").isdecimal() or emergency_number(number, self.situation):
             # A stranger chooses the number that it shows: it must switch nothing, and alarm nobody.
             return None
         decision = decide(RouteRequest(owner, number, owner), self.situation)

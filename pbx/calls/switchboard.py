@@ -28,6 +28,7 @@ from pbx.calls.trunk_leg import line_changed
 from pbx.dialog.incoming import IncomingInvite
 from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
 from pbx.directory.dialplan import Decision, Destination, RouteRequest
+from pbx.directory.emergency_call import emergency_number
 from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -318,7 +319,7 @@ class Switchboard:
         """
         if request.method != "INVITE" or "Replaces" in request.headers:
             return False
-        return dialled_number(request.target) in self._tools.router.situation.plan.urgent
+        return bool(emergency_number(dialled_number(request.target), self._tools.router.situation))
 
     def _call(self, transaction: ServerTransaction, request: Request, extension: Extension) -> None:
         number = dialled_number(request.target)

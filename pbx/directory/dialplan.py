@@ -20,7 +20,7 @@ from pbx.directory.decision import (
     going,
     refused,
 )
-from pbx.directory.emergency_call import emergency_call
+from pbx.directory.emergency_call import emergency_call, emergency_number
 from pbx.directory.handling import PLAIN
 from pbx.directory.inbound import entrance
 from pbx.directory.numbering import dialled_forms, same
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from pbx.directory.situation import Situation
 
 __all__ = [
-    "Decision", "Destination", "Diversion", "Failed", "Limited", "Outcome", "Ring", "RouteRequest", "after", "decide",
-    "ringing_plan",
+    "CALLED_BACK", "Decision", "Destination", "Diversion", "Failed", "Limited", "Outcome", "Ring", "RouteRequest",
+    "after", "decide", "is_caller", "ringing_plan",
 ]
 
 NOWHERE = (403, 404, 503)
@@ -76,7 +76,7 @@ def decide(request: RouteRequest, situation: Situation) -> Decision:
     if request.trunk and not request.route and request.on_behalf is None:
         return _from_outside(request, situation)
     if number in situation.plan.urgent:
-        return _urgent(request, situation)
+        return _urgent(situation.plan.urgent[number], request, situation)
     # Nearly every call is to an extension, and no extension has a star in its number: looking here first changes
     # nothing but the time it takes.
     extension = situation.numbers.extension(number)
@@ -142,7 +142,7 @@ def _rings(
             if other.enabled and not other.handling.dnd and situation.reachable.get(ring.number, 0) > 0:
                 rings.append(ring)
             continue
-        if _is_caller(ring.number, request, situation):
+        if is_caller(ring.number, request, situation):
             reasons.append(f"{ring.number} does not ring for it: it is the caller")
             continue
         decision = decide(_sent_on(request, extension.number, ring.number, "follow me"), situation)
@@ -159,7 +159,7 @@ def _sent_on(request: RouteRequest, by: str, to: str, why: str) -> RouteRequest:
     return evolve(request, number=to, on_behalf=by, diversions=(*request.diversions, Diversion(by, why)))
 
 
-def _is_caller(number: str, request: RouteRequest, situation: Situation) -> bool:
+def is_caller(number: str, request: RouteRequest, situation: Situation) -> bool:
     """
     Whether a number that somebody has dialled is that of the caller.
     """
@@ -169,8 +169,7 @@ def _is_caller(number: str, request: RouteRequest, situation: Situation) -> bool
     return number not in situation.numbers and same(number, request.caller, situation.plan.site)
 
 
-def _urgent(request: RouteRequest, situation: Situation) -> Decision:
-    number = situation.plan.urgent[request.number]
+def _urgent(number: str, request: RouteRequest, situation: Situation) -> Decision:
     reasons: tuple[str, ...]
     if request.trunk or any(diversion.reason != "transfer" for diversion in request.diversions):
         reasons = (f"{number} is an emergency number", "calls are not forwarded to emergency numbers")
@@ -213,6 +212,8 @@ def _led_in(kind: str, request: RouteRequest, situation: Situation) -> Decision:
         if extension is None and number not in situation.mailboxes:
             return refused(request, (f"there is no mailbox {number}",), 404, 1, "Unallocated number")
         return going(Destination(kind, number), request, situation, (f"it may leave a message for {number}",))
+    if kind == "external" and emergency_number(number, situation):
+        return _urgent(number, request, situation)
     if kind == "external":
         return _beyond(request, situation, f"{number!r} is no number beyond the house")
     place = situation.places.place(number)
@@ -308,9 +309,6 @@ def _blocked_as(extension: Extension, request: RouteRequest, situation: Situatio
 
 def _elsewhere(request: RouteRequest, situation: Situation, extension: Extension | None) -> Decision:
     number = request.number
-    if number.endswith("#") and number[:-1] in situation.plan.urgent:
-        # Phones that send a number as a whole send the key that ended it, too.
-        return _urgent(evolve(request, number=number[:-1]), situation)
     if number[:1] in ("*", "#") and number:
         return to_feature(request, situation)
     if extension is not None:
@@ -322,6 +320,9 @@ def _elsewhere(request: RouteRequest, situation: Situation, extension: Extension
             return going(Destination(place.kind, number), request, situation, reasons)
         if number in situation.mailboxes:
             return going(Destination("voicemail", number), request, situation, (f"{number} is a shared mailbox",))
+        emergency = emergency_number(number, situation)
+        if emergency:
+            return _urgent(emergency, request, situation)
         return _beyond(request, situation, f"{number!r} is no extension")
     return refused(request, (why,), 404, 1, "Unallocated number")
 
@@ -361,7 +362,7 @@ def _forward(
     said = f"{number} forwards {FORWARDED[why]} to {target}"
     if target == number:
         return None, (*reasons, f"{said}: itself, so ignored"), ()
-    if _is_caller(target, request, situation):
+    if is_caller(target, request, situation):
         # A secretary must be able to reach the one who forwards all calls to the secretary.
         return None, (*reasons, f"{said}: the caller, so ignored"), ()
     if any(target == diversion.number for diversion in request.diversions):

@@ -44,7 +44,8 @@ class Emergency:
     What happens upon an emergency call.
 
     Attributes:
-        numbers: The numbers, dialled with or without the outside prefix.
+        numbers: The numbers, dialled with or without the outside prefix. Those of the site's country are emergency
+            numbers besides, unless somebody here has them.
         test_number: Dialled, it goes the whole way of an emergency call, and everybody is told that it is a test.
         test_target: What is called for it over the trunk; ``None`` for the same number.
         locations: The places.

@@ -25,6 +25,26 @@ ROUTE = "emergency"
 """What stands for an outbound route."""
 
 
+def emergency_number(dialled: str, situation: Situation) -> str:
+    """
+    The emergency number that a dialled one stands for; empty for none.
+
+    It is one that the plan names, with or without outside prefix, or one of the site's country that nobody here has:
+    nobody has to know that the plan does not name it.
+    """
+    plan = situation.plan
+    # Phones that send a number as a whole send the key that ended it, too.
+    dialled = dialled.removesuffix("#")
+    named = plan.urgent.get(dialled)
+    if named is not None:
+        return named
+    for number in (dialled, dialled.removeprefix(plan.site.outside_prefix)):
+        if numbering.is_emergency(number, plan.site):
+            here = dialled in situation.numbers or dialled in situation.mailboxes
+            return "" if here or situation.places.place(dialled) is not None else number
+    return ""
+
+
 def emergency_call(number: str, request: RouteRequest, situation: Situation) -> tuple[Destination, tuple[str, ...]]:
     """
     Route an emergency call, whoever calls: no limit, no hours and no full trunk stand in its way.

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from pbx.directory.dialplan import Destination, RouteRequest, decide, ringing_plan
+from pbx.directory.dialplan import CALLED_BACK, Destination, RouteRequest, decide, ringing_plan
+from pbx.directory.emergency_call import emergency_number
 from pbx.directory.pattern import any_matches
 from pbx.directory.places import Menu, RingGroup
 from pbx.directory.simulation import followed, then
@@ -189,6 +190,10 @@ class _Grower:
             extension = situation.numbers.extension(destination.target)
             if extension is None:
                 return
+            if destination.argument == CALLED_BACK:
+                both = dict.fromkeys((extension.number, situation.plan.emergency.desk or extension.number))
+                yield from (f"{number}, whatever is wanted with its calls" for number in both)
+                return
             for ring in ringing_plan(extension, situation, then(request, decision)):
                 phones = situation.reachable.get(ring.number, 0)
                 if ring.outgoing is not None:
@@ -213,7 +218,7 @@ def _not_matching(request: RouteRequest, decision: Decision, situation: Situatio
     plan = situation.plan
     outgoing = decision.destination.outgoing
     missed = decision.destination.kind == "refuse" and decision.destination.status == 404
-    if request.trunk or request.number in situation.numbers or request.number in plan.urgent:
+    if request.trunk or request.number in situation.numbers or emergency_number(request.number, situation):
         return
     if outgoing is None and not missed:
         return

@@ -31,6 +31,9 @@ REMEMBERED: Final = 8192
 SHORTEST_LOCAL: Final = 5
 """Digits that a number of the same area has at least: what is shorter is rather one of another exchange."""
 
+LONGEST_SHORT: Final = 6
+"""Digits of the longest short code, such as 116117."""
+
 AT_HOME: Final = frozenset({"US", "PR", "VI", "GU", "AS", "MP"})
 """Regions of country code 1 that cost as one country; its others, in the Caribbean, are where thieves call."""
 
@@ -96,6 +99,13 @@ def dialled(number: str, site: Site) -> PublicNumber:
     return _dialled(number, site.country, site.area_code)
 
 
+def is_emergency(number: str, site: Site) -> bool:
+    """
+    Tell whether a number calls for help in a site's country.
+    """
+    return len(number) <= LONGEST_SHORT and number.isdecimal() and _is_emergency(number, site.country)
+
+
 def received(number: str, site: Site) -> PublicNumber:
     """
     Read a number as a provider sends it: mostly E.164, often without ``+``.
@@ -124,6 +134,11 @@ def same(one: str, other: str, site: Site) -> bool:
     Tell whether a number as dialled by somebody here, with outside prefix or without, is one of beyond the house.
     """
     return one == other or one in dialled_forms(other, site)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _is_emergency(number: str, country: str) -> bool:
+    return bool(shortnumberinfo.is_emergency_number(number, country))
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -264,7 +279,7 @@ def _short(number: str, country: str) -> CallClass | None:
     """
     The kind of a number that is a short code in a country, ``None`` for one that is not.
     """
-    if len(number) > 6:
+    if len(number) > LONGEST_SHORT:
         return None
     parsed = _parsed(number, country)
     if parsed is None or not shortnumberinfo.is_valid_short_number_for_region(parsed, country):

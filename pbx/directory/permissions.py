@@ -11,8 +11,9 @@ from attrs import frozen
 
 CallClass: TypeAlias = Literal["free", "local", "national", "mobile", "international", "premium", "unknown"]
 """
-What kind of number is called: ``free`` costs the caller nothing, ``premium`` pays whoever is called, and ``unknown`` is
-no number of the public network (a short code, a number of another exchange).
+What kind of number is called: ``free`` costs the caller nothing, ``premium`` pays whoever is called (shared cost,
+personal numbers, directory enquiries and satellites as well), and ``unknown`` is no number of the public network (a
+short code, a number of another exchange).
 """
 
 CLASSES: Final[tuple[CallClass, ...]] = (
