@@ -149,6 +149,7 @@ class Lines:
         self.book.configure(settings.plan)
         self._warn()
         self.lamps.reconfigure(settings.star_codes)
+        self.emergencies.name = settings.server_name
         self.alerts.reconfigure(
             mail=settings.alerts.mail, can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name
         )

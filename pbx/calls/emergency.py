@@ -97,6 +97,7 @@ class Emergencies:
         name: What the exchange is called in addresses.
 
     Attributes:
+        name: The same; another holds from the next call on.
         notifications: The calls by which people in the house are told.
     """
 
@@ -107,7 +108,7 @@ class Emergencies:
     ) -> None:
         self._alerts: IAlerts = alerts if alerts is not None else NoAlerts()
         self._callbacks = callbacks
-        self._name = name
+        self.name = name
         self._live: dict[str, _Live] = {}
         self._back: set[str] = set()
         self.notifications = Notifications()
@@ -226,9 +227,9 @@ class Emergencies:
             return
         at = dt.datetime.fromtimestamp(now, dt.UTC).replace(microsecond=0)
         document = LocationDocument(
-            f"sip:{number}@{self._name}", number, location.civic, _rfc3339(at), _rfc3339(at + KEPT)
+            f"sip:{number}@{self.name}", number, location.civic, _rfc3339(at), _rfc3339(at + KEPT)
         )
-        identifier = f"{random_hex(8)}@{self._name}"
+        identifier = f"{random_hex(8)}@{self.name}"
         # RFC 6442 4.1: by value, within the body; 4.2: whoever routes the call may go by it.
         headers = (*URGENT.headers, ("Geolocation", f"<cid:{identifier}>"), ("Geolocation-Routing", "yes"))
         live.supplement = Supplement(headers, (Part(PIDF, document.to_bytes(), identifier),))

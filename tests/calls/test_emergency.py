@@ -62,6 +62,17 @@ class WayTests(EmergencyCase):
         self.assertEqual([child.text for child in address], ["DE", "Berlin", FLOOR.civic["RD"], "7", "2"])
         self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.b))
 
+    def test_renamed(self) -> None:
+        """
+        An exchange that is called otherwise meanwhile says so in the next call.
+        """
+        self.exchange.emergencies.name = "house.example.com"
+        self.dial()
+        (invite,) = self.b.invites
+        self.assertIn(b'entity="sip:1005@house.example.com"', invite.body)
+        self.assertTrue((invite.headers.get("Geolocation") or "").endswith("@house.example.com>"))
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.b))
+
     def test_anonymous(self) -> None:
         """
         Whoever calls for help is known, though its phone hides its number.
