@@ -5,6 +5,7 @@ In reading order: ``problems``, ``routes``, ``app``, ``server``, ``starting``, `
 the resources ``status``, ``extensions`` (with ``passwords``), ``handling`` (of their calls), ``ring_groups`` and
 ``menus`` (with ``destinations``, ``places`` and ``place_resource``), ``conferences``, ``trunks``, ``rates``,
 ``outbound_routes``, ``inbound_routes`` and ``time_conditions`` (with ``plan``, ``plan_resource`` and ``changes``),
-``permissions``, ``calls``, ``presence``, ``blocks``, ``alerts``, ``usage``, ``reload``, ``prompts`` and ``music`` (with
-``files``), ``first_admin`` (with ``hashing``); and ``site``, which puts them together.
+``permissions``, ``route`` (where a call would go), ``calls``, ``presence``, ``blocks``, ``alerts``, ``usage``,
+``reload``, ``prompts`` and ``music`` (with ``files``), ``first_admin`` (with ``hashing``); and ``site``, which puts
+them together.
 """
