@@ -264,6 +264,13 @@ def _hint(request: RouteRequest, situation: Situation) -> tuple[str, ...]:
 
 def _to_extension(extension: Extension, request: RouteRequest, situation: Situation) -> Decision:
     number, handling = extension.number, extension.handling
+    phones = situation.reachable.get(number, 0)
+    if handling is PLAIN and phones > 0:
+        # As nearly every call goes.
+        said = (f"{number} is the extension of {extension.name}", f"{phones} of its phones ring")
+        return Decision(
+            Destination("extension", number), said, request.diversions, request.on_behalf, request.route
+        )
     reasons: tuple[str, ...] = (f"{number} is the extension of {extension.name}",)
     rings: tuple[Ring, ...] = ()
     left_out: tuple[str, ...] = ()
@@ -286,7 +293,6 @@ def _to_extension(extension: Extension, request: RouteRequest, situation: Situat
             return _and_limited(_after(extension, "dnd", request, situation, failure, reasons), limited)
         rings, left_out, also_limited = _rings(extension, request, situation)
         limited += also_limited
-    phones = situation.reachable.get(number, 0)
     if phones == 0:
         reasons += ("none of its phones is registered", *left_out)
         others = rings[1:]
