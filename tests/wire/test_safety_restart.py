@@ -93,6 +93,9 @@ class SafetyRestartTests(TrunkTestCase):
         await eventually(mailed, 10, "the mails")
         await deferToThread(self.exchange.restart)
         self.assertEqual(await self.alerts(), before)
+        _, used = await self.api("GET", "/api/usage")
+        (mine,) = used["usage"]
+        self.assertEqual((mine["payer"], mine["calls"], mine["spent"]), ("1001", 0, "600"))
         self.assertEqual((await phone.register()).status, 200)
         self.assertEqual(await self.called(phone, "030987654"), 403)
         path = f"/api/route?from={quote('+4930110')}&number={quote(CALLBACK)}&trunk=provider"
