@@ -19,7 +19,7 @@ from pbx.calls.emergency import is_urgent
 from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg, LegState
 from pbx.calls.loops import LoopWatch
-from pbx.calls.outbound import CallerIdentity, user_of
+from pbx.calls.outbound import CallerIdentity
 from pbx.calls.replaces import leg_replaced, take_place
 from pbx.calls.router import Router
 from pbx.calls.shown import shown
@@ -353,8 +353,11 @@ class Switchboard:
         there = arrival(request, transaction.flow, line, router.situation)
         who, wanted = there.who, there.wanted
         self._refuse_loop(wanted.caller, wanted.number)
-        user = user_of(wanted.number) or "pbx"
-        invite = IncomingInvite(self._core, transaction, request, user, timed=trunk.session_timers)
+        # By what it bears the provider's requests within the call are known, whichever of its machines they come from.
+        contact = line.contact(transaction.flow)
+        invite = IncomingInvite(
+            self._core, transaction, request, "pbx", timed=trunk.session_timers, contact=contact
+        )
         full = line.full
         decision = router.route(wanted)
         decision = evolve(decision, reasons=(*there.notes, *decision.reasons))

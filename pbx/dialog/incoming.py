@@ -56,6 +56,7 @@ class IncomingInvite:
         request: The INVITE.
         contact_user: The user part of our Contact.
         timed: Whether its session has a timer (RFC 4028).
+        contact: Our whole Contact value, where it is another than usual.
 
     Attributes:
         request: The INVITE.
@@ -72,7 +73,7 @@ class IncomingInvite:
 
     def __init__(
         self, core: UserAgentCore, transaction: ServerTransaction, request: Request, contact_user: str,
-        *, timed: bool = True,
+        *, timed: bool = True, contact: str = "",
     ) -> None:
         self.request = request
         self.offer = offer_of(request)
@@ -84,7 +85,7 @@ class IncomingInvite:
         self._transaction = transaction
         self._user: IIncomingUser | None = None
         self.tag = transaction.tag = new_tag()
-        self._contact = contact_of(transaction.flow, contact_user)
+        self._contact = contact or contact_of(transaction.flow, contact_user)
         self._final = False
         self._answered = False
         self._answered_in_prack = False

@@ -289,6 +289,44 @@ class FailoverTests(DiallingCase):
         third.reply(invite, 486)
         self.assert_given_up(486, 17, "Busy Here")
 
+    def test_many_servers(self) -> None:
+        """
+        Of many servers that are all dead only three are tried: the caller waits.
+        """
+        line = self.exchange.lines.line("A")
+        line.hosts = [f"10.9.1.{n}" for n in range(1, 9)]
+        self.dial()
+        self.network.advance(12.2)
+        self.assertEqual(line.noted, ["10.9.1.1", "10.9.1.2", "10.9.1.3"])
+        (invite,) = self.b.invites
+        self.b.reply(invite, 486)
+        self.assert_refused(self.anna.last("INVITE"), 486, 17, "Busy Here")
+
+    def test_down_while_it_plays(self) -> None:
+        """
+        It goes down while the caller hears its early media: the second is heard instead, by the same answer.
+        """
+        self.b.listen_for_media()
+        self.dial()
+        first = self.a.invites[0]
+        self.a.reply(first, 183, body=self.a.sdp())
+        early = self.anna.last("INVITE")
+        self.a.speak(first.body, 5)
+        self.exchange.lines.line("A").set("down")
+        self.network.advance(0.01)
+        self.anna.speak(early.body, 5)
+        (invite,) = self.b.invites
+        self.b.reply(invite, 200, body=self.b.sdp())
+        answer = self.anna.last("INVITE")
+        self.assertEqual((answer.status, answer.body), (200, early.body))
+        self.anna.acknowledge(self.invite, answer)
+        heard = len(self.anna.media)
+        self.anna.speak(answer.body, 5, first=10)
+        self.b.speak(invite.body, 5, ssrc=77)
+        self.assertEqual((len(self.b.media), len(self.anna.media) - heard), (5, 5))
+        self.anna.send(self.anna.within("BYE", self.invite, answer, cseq=9))
+        self.network.advance(0.1)
+
     # What holds for every trunk.
 
     def test_403_unlisted(self) -> None:

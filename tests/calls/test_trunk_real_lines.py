@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 
 from pbx.directory.trunk import IDLE
-from tests.calls.carrier import MOBILE
+from tests.calls.carrier import MOBILE, Carrier
 from tests.calls.test_trunk_inbound import IncomingCase
 
 
@@ -40,6 +40,26 @@ class RealLinesTests(IncomingCase):
         self.exchange.kept.records.clear()
         call = self.a.offer_call()
         self.busy(call)
+
+    def test_unknown_machine_of_the_provider(self) -> None:
+        """
+        Within a call in, a machine that nothing was known of is the provider's, since it calls our Contact; one that
+        calls another is nobody's.
+        """
+        self.network.advance(1)
+        invite = self.a.offer_call()
+        answered = self.anna.reply(self.rung, 200, body=self.anna.sdp())
+        answer = self.a.last("INVITE")
+        self.a.acknowledge(invite, answer)
+        pool = self.phone("0", kind=Carrier, at="10.9.7.7", register=False)
+        for cseq, (uri, status) in enumerate((("sip:pbx@10.0.0.1", 403), (str(answer.contacts[0].uri), 200)), 5):
+            info = pool.within("INFO", invite, answer, cseq=cseq)
+            info.uri = uri
+            pool.send(info)
+            self.network.advance(0.01)
+            self.assertEqual(pool.last("INFO").status, status)
+        self.anna.send(self.anna.within_received("BYE", self.rung, answered))
+        self.network.advance(0.1)
 
     def test_dies_while_it_rings(self) -> None:
         """
