@@ -5,7 +5,6 @@ The sections of the configuration file about trunks, routes, limits and emergenc
 from __future__ import annotations
 
 import datetime as dt
-import re
 from decimal import Decimal
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
@@ -13,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
-from pbx.directory import emergency, inbound_route, outbound_route, plan, time_condition, trunk
+from pbx.directory import emergency, inbound_route, outbound_route, pattern, plan, time_condition, trunk
 from pbx.directory.permissions import USUAL_CLASSES, CallClass, TollLimits
 from pbx.ops.section import (
     Dialled,
@@ -52,8 +51,8 @@ def _patterns(values: tuple[str, ...]) -> None:
 
 
 def _pattern(value: str | None) -> None:
-    if value and re.fullmatch(r"\+?([0-9*#XZNxzn]|\[[0-9*#-]+\])*[.!]?", value) is None:
-        raise ValueError(f"{value!r} is no pattern")
+    if value:
+        pattern.read(value)
 
 
 def _caller(value: str) -> None:
