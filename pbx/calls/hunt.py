@@ -105,6 +105,8 @@ class Hunt:
         Try no more: the call was answered, or the caller has gone.
         """
         self._ended = True
+        # Else it and those it calls would hold each other, and wait for the collector.
+        self._ring = self._over = self._note = _nobody
         if self._waits_for is not None:
             self._waits_for.cancel()
 
@@ -281,6 +283,12 @@ class Hunt:
         if not self._ended:
             self._ended = True
             self._over(failure)
+
+
+def _nobody(told: object) -> None:
+    """
+    Whom a search that was stopped tells.
+    """
 
 
 def _failure(trunk: str, status: int, text: str, response: Response | None) -> Failure:

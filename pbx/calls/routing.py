@@ -197,7 +197,7 @@ class Attempt:
             leg.hang_up(26, ELSEWHERE)
             return
         ringing.legs.discard(leg)
-        self._hunting.discard(ringing)
+        self._stop_hunting(ringing)
         if ringing.branch.confirm is not None:
             self._ask(leg, ringing.branch.confirm)
         else:

@@ -115,6 +115,7 @@ class Session:
         self._stop_timers()
         self.timer.end()
         self.user = NOBODY
+        self.reach = None
         if self.acknowledgement is not None:
             self.acknowledgement.stop()
             self.acknowledgement = None
