@@ -182,10 +182,13 @@ def _received(number: str, country: str, area_code: str) -> PublicNumber:
         national = _parsed(number, country)
         if number.startswith(own) and international is not None and phonenumbers.is_valid_number(international):
             return _of(number, international, country, area_code, abroad=False)
-        if national is not None and phonenumbers.is_valid_number(national):
-            return _of(number, national, country, area_code, abroad=False)
-        if international is not None and phonenumbers.is_valid_number(international):
-            return _of(number, international, country, area_code, abroad=True)
+        readings = [(national, False), (international, True)]
+        if _trunk_prefix(country):
+            # A number of the country would begin with the 0 by which it is dialled there.
+            readings.reverse()
+        for parsed, abroad in readings:
+            if parsed is not None and phonenumbers.is_valid_number(parsed):
+                return _of(number, parsed, country, area_code, abroad=abroad)
     return _dialled(number, country, area_code)
 
 
@@ -207,6 +210,14 @@ def _writings(number: str, country: str, area_code: str, outside_prefix: str) ->
     if outside_prefix:
         all_of_them += [outside_prefix + each for each in all_of_them if each and not each.startswith("+")]
     return tuple(dict.fromkeys(each for each in all_of_them if each))
+
+
+def _trunk_prefix(country: str) -> str:
+    """
+    What is dialled before a national number; empty in countries without, and in North America, where few dial it.
+    """
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
+    return (metadata.national_prefix or "") if metadata is not None and metadata.country_code != 1 else ""
 
 
 def _parsed(number: str, country: str | None) -> PhoneNumber | None:
@@ -231,10 +242,9 @@ def _of(number: str, parsed: PhoneNumber | None, country: str, area_code: str, *
     own = phonenumbers.country_code_for_region(country)
     if parsed.country_code == own and (own != 1 or phonenumbers.region_code_for_number(parsed) in (None, country)):
         shown = phonenumbers.format_number(parsed, PhoneNumberFormat.NATIONAL)
-        metadata = phonenumbers.PhoneMetadata.metadata_for_region(country, None)
-        trunk_prefix = metadata.national_prefix if metadata is not None and own != 1 else None
+        trunk_prefix = _trunk_prefix(country)
     else:
-        shown, trunk_prefix = phonenumbers.format_out_of_country_calling_number(parsed, country), None
+        shown, trunk_prefix = phonenumbers.format_out_of_country_calling_number(parsed, country), ""
     digits = "".join(filter(str.isdecimal, shown))
     if trunk_prefix and not digits.startswith(trunk_prefix):
         # Of a number that it does not know the library shows no more than the digits.
