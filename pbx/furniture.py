@@ -15,7 +15,7 @@ import pbx
 from pbx.audio.codec import encoder
 from pbx.calls.refusal import REFUSAL
 from pbx.calls.tools import Features
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.places import Places
 from pbx.features.announcement import Announcements
 from pbx.features.conference.conference import Conference

@@ -23,7 +23,7 @@ from pbx.store.voicemail import Voicemail
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
     from pbx.directory.directory import Directory
     from pbx.features.mail import Mail
     from pbx.ops.settings import Settings

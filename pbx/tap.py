@@ -82,7 +82,7 @@ from pbx.web.starting import Starting
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
     from pbx.ops.settings import Settings
 
 T = TypeVar("T")

@@ -13,7 +13,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from twisted.internet.defer import Deferred
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.mailroom import Mailroom

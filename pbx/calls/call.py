@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from pbx.dialog.incoming import IncomingInvite
     from pbx.dialog.refer import Refer
     from pbx.dialog.user import Ending
-    from pbx.directory.dialplan import Decision, RouteRequest
+    from pbx.directory.decision import Decision, RouteRequest
     from pbx.sip.message import Response
     from pbx.transport.flow import Flow
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 from zope.interface import Attribute, Interface
 
-from pbx.directory.dialplan import Destination, Diversion
+from pbx.directory.decision import Destination, Diversion
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

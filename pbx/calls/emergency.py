@@ -18,7 +18,7 @@ from twisted.logger import Logger
 from pbx.calls.alerts import NoAlerts
 from pbx.calls.events import CallEnded, CallsMerged
 from pbx.calls.notification import Notifications
-from pbx.directory.dialplan import CALLED_BACK, Decision, Destination
+from pbx.directory.decision import CALLED_BACK, Decision, Destination
 from pbx.sip.multipart import Part
 from pbx.sip.pidf import PIDF
 from pbx.sip.pidf_lo import LocationDocument

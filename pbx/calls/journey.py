@@ -24,7 +24,7 @@ from pbx.calls.refusal import words_for
 from pbx.calls.routing import Attempt, IAttemptUser
 from pbx.calls.trunk_leg import leg_beyond
 from pbx.calls.visit import Visit
-from pbx.directory.dialplan import CALLED_BACK, Destination, Diversion
+from pbx.directory.decision import CALLED_BACK, Destination, Diversion
 from pbx.media.ports import PortsExhausted
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from pbx.calls.leg import Leg
     from pbx.calls.meanwhile import Manner
     from pbx.calls.tools import CallTools
-    from pbx.directory.dialplan import Decision, RouteRequest
+    from pbx.directory.decision import Decision, RouteRequest
     from pbx.directory.outside import Outgoing
     from pbx.registrar.binding import Binding
     from pbx.sdp.mapping import Agreed

@@ -11,18 +11,8 @@ from attrs import evolve
 from pbx.calls.beyond import Outside
 from pbx.calls.destination import Branch
 from pbx.calls.failure import BUSY, NO_ANSWER
-from pbx.directory.dialplan import (
-    CALLED_BACK,
-    MOST_DIVERSIONS,
-    Decision,
-    Destination,
-    Diversion,
-    RouteRequest,
-    after,
-    decide,
-    is_caller,
-    ringing_plan,
-)
+from pbx.directory.decision import CALLED_BACK, Decision, Destination, Diversion, RouteRequest
+from pbx.directory.dialplan import MOST_DIVERSIONS, after, decide, is_caller, ringing_plan
 from pbx.directory.emergency_call import emergency_number
 from pbx.directory.situation import Situation
 
@@ -32,7 +22,7 @@ if TYPE_CHECKING:
     from pbx.calls.failure import Failure
     from pbx.calls.outbound import CallerIdentity
     from pbx.calls.tools import Features
-    from pbx.directory.dialplan import Failed, Outcome
+    from pbx.directory.decision import Failed, Outcome
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
     from pbx.directory.plan import Plan

@@ -27,7 +27,7 @@ from pbx.calls.tools import CallSettings, CallTools
 from pbx.calls.trunk_leg import line_changed
 from pbx.dialog.incoming import IncomingInvite
 from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
-from pbx.directory.dialplan import Decision, Destination, RouteRequest
+from pbx.directory.decision import Decision, Destination, RouteRequest
 from pbx.directory.emergency_call import emergency_number
 from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError

@@ -13,7 +13,7 @@ from pbx.calls.leg import LegState
 from pbx.calls.meanwhile import Manner
 from pbx.calls.replaces import leg_replaced
 from pbx.dialog.user import Ending
-from pbx.directory.dialplan import Decision, Diversion, RouteRequest
+from pbx.directory.decision import Decision, Diversion, RouteRequest
 from pbx.sip.dialled import dialled_number
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pbx.calls.leg import Leg
     from pbx.calls.tools import CallTools
     from pbx.dialog.refer import Refer
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
 
 GRACE = 2.0
 """Seconds that who has transferred has to hang up by itself, as RFC 5589 wants it to."""

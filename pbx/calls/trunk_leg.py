@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from pbx.calls.tools import CallTools
     from pbx.dialog.session import Session
     from pbx.dialog.useragent import UserAgentCore
-    from pbx.directory.dialplan import RouteRequest
+    from pbx.directory.decision import RouteRequest
     from pbx.directory.outside import Outgoing
     from pbx.directory.trunk import TrunkState
     from pbx.media.engine import IMediaEngine

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.alerts import IAlerts
     from pbx.calls.events import CallEvent
-    from pbx.directory.dialplan import Limited
+    from pbx.directory.decision import Limited
     from pbx.directory.plan import PlanBook
     from pbx.directory.rates import Rate
 

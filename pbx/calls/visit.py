@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pbx.calls.failure import Failure
     from pbx.calls.journey import Journey
     from pbx.calls.outbound import CallerIdentity
-    from pbx.directory.dialplan import Destination, Diversion
+    from pbx.directory.decision import Destination, Diversion
     from pbx.media.terminal import Terminal
 
 OURS = Agreed(DECODABLE, DECODABLE)

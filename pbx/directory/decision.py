@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Outcome: TypeAlias = Literal["busy", "no answer", "unregistered", "dnd", "failed"]
 """What came of trying to reach an extension."""
 
+CALLED_BACK = "emergency"
+"""The argument of an extension that the emergency centre calls back: it rings, whatever is wanted with its calls."""
+
 
 class Failed(Protocol):
     """

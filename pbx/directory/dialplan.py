@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from pbx.directory.decision import (
+    CALLED_BACK,
     Decision,
     Destination,
     Diversion,
@@ -31,11 +32,6 @@ if TYPE_CHECKING:
     from pbx.directory.extension import Extension
     from pbx.directory.situation import Situation
 
-__all__ = [
-    "CALLED_BACK", "Decision", "Destination", "Diversion", "Failed", "Limited", "Outcome", "Ring", "RouteRequest",
-    "after", "decide", "is_caller", "ringing_plan",
-]
-
 NOWHERE = (403, 404, 503)
 """The refusals for which a forward is ignored: it was never allowed, leads to nobody, or no trunk is up."""
 
@@ -44,9 +40,6 @@ MOST_DIVERSIONS = 5
 
 LONG = 7
 """Digits from which on a number that nobody has was probably meant for beyond the house."""
-
-CALLED_BACK = "emergency"
-"""The argument of an extension that the emergency centre calls back: it rings, whatever is wanted with its calls."""
 
 SAID: dict[Outcome, str] = {
     "busy": "is busy",

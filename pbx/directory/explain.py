@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
-from pbx.directory.dialplan import CALLED_BACK, Destination, RouteRequest, decide, ringing_plan
+from pbx.directory.decision import CALLED_BACK, Destination, RouteRequest
+from pbx.directory.dialplan import decide, ringing_plan
 from pbx.directory.emergency_call import emergency_number
 from pbx.directory.pattern import any_matches
 from pbx.directory.places import Menu, RingGroup
@@ -17,7 +18,7 @@ from pbx.directory.simulation import followed, then
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pbx.directory.dialplan import Decision, Outcome
+    from pbx.directory.decision import Decision, Outcome
     from pbx.directory.outside import Outgoing
     from pbx.directory.situation import Situation
 

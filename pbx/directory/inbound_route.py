@@ -12,7 +12,7 @@ from pbx.directory.permissions import CallClass
 @frozen
 class Target:
     """
-    Where an inbound route leads; of the kinds of :class:`~pbx.directory.dialplan.Destination`, and ``external``.
+    Where an inbound route leads; of the kinds of :class:`~pbx.directory.decision.Destination`, and ``external``.
 
     Attributes:
         kind: ``extension``, ``ring_group``, ``queue``, ``menu``, ``conference``, ``voicemail``, ``announcement``,

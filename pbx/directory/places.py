@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal, TypeAlias
 from attrs import field, frozen
 from twisted.logger import Logger
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from attrs import evolve, field, frozen
 
-from pbx.directory.dialplan import Destination, RouteRequest, after
+from pbx.directory.decision import Destination, RouteRequest
+from pbx.directory.dialplan import after
 from pbx.directory.inbound import caller_beyond
 from pbx.directory.opening import zone
 from pbx.directory.trunk import IDLE, TrunkState
@@ -18,7 +19,7 @@ from pbx.directory.trunk import IDLE, TrunkState
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from pbx.directory.dialplan import Decision, Diversion, Outcome
+    from pbx.directory.decision import Decision, Diversion, Outcome
     from pbx.directory.extension import Extension
     from pbx.directory.handling import Handling
     from pbx.directory.permissions import Usage

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pbx.calls.destination import IVisit
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
 
 
 @implementer(IDestination)

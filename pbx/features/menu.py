@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from zope.interface import implementer
 
 from pbx.calls.destination import IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.places import Choice, Menu
 from pbx.features.asking import KEYS
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from twisted.internet.interfaces import IReactorTime
 
     from pbx.calls.destination import IVisit
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
     from pbx.directory.directory import Directory
     from pbx.directory.places import Member, Places
 

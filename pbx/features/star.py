@@ -12,7 +12,7 @@ from zope.interface import Interface, implementer
 
 from pbx.audio.phrases import phrases
 from pbx.calls.destination import IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.handling import ANONYMOUS, FollowMe
 from pbx.features.asking import ask
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from attrs import frozen
 
-from pbx.directory.dialplan import Decision, Diversion, decide, ringing_plan
+from pbx.directory.decision import Decision, Diversion
+from pbx.directory.dialplan import decide, ringing_plan
 from pbx.directory.simulation import call, followed, then, time_at
 from pbx.ops.case_sections import Case, Expected, PlanOfCases
 from pbx.ops.strict import Mistake, convert
@@ -16,7 +17,7 @@ from pbx.ops.strict import Mistake, convert
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from pbx.directory.dialplan import RouteRequest
+    from pbx.directory.decision import RouteRequest
     from pbx.directory.situation import Situation
 
 MOST_CASES: Final = 2_000

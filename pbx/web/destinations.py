@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.plan import NO_PLAN
 from pbx.directory.plan_uses import users_of_number
 from pbx.ops.section import printable

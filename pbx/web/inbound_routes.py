@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.ops.plan_sections import InboundRoute as InboundRouteBody
 from pbx.web.changes import changed
 from pbx.web.plan_resource import Fault, RouteResource

@@ -10,7 +10,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.places import Choice, Menu
 from pbx.web.destinations import DestinationBody, shown_destination
 from pbx.web.place_resource import Fault, Name, Number, PlaceResource

@@ -17,7 +17,7 @@ from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Reply, Route
 
 if TYPE_CHECKING:
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
     from pbx.directory.places import Place
     from pbx.web.destinations import Numbers
 

@@ -12,7 +12,7 @@ from twisted.internet.defer import Deferred
 from zope.interface import implementer
 
 from pbx.calls.destination import IDestination, IVisit
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.handling import Handling
 from pbx.directory.places import Places, Room
 from pbx.sip.message import Request

@@ -10,7 +10,7 @@ from typing import Any
 from attrs import evolve
 from zope.interface import implementer
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Choice, Member, Menu, Places, RingGroup
 from pbx.directory.star_codes import USUAL

@@ -5,7 +5,7 @@ Other settings in the running exchange: live calls keep what they began with, th
 from __future__ import annotations
 
 from pbx.calls.tools import CallSettings
-from pbx.directory.dialplan import RouteRequest
+from pbx.directory.decision import RouteRequest
 from pbx.media.settings import MediaSettings
 from pbx.registrar.authenticator import AuthenticatorSettings
 from pbx.registrar.registrar import RegistrarSettings

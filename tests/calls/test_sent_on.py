@@ -11,7 +11,7 @@ from attrs import evolve
 from twisted.internet.defer import CancelledError, Deferred
 
 from pbx.calls.destination import Branch
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from tests.calls.case import Conversation
 from tests.calls.phone import Phone
 from tests.calls.scripted import Scripted, VisitCase, Work, forever

@@ -15,7 +15,7 @@ from twisted.internet.defer import Deferred
 from pbx.calls.destination import Branch
 from pbx.calls.events import CallsMerged
 from pbx.calls.leg import LegState
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Menu, Places, RingGroup, Room
 from pbx.features.presence import Presence

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve
 from twisted.internet.defer import Deferred
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outbound_route import OutboundRoute

@@ -16,7 +16,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pbx.calls.events import CallBegan, CallEnded, CallsMerged, LegAnswered, LegBegan, LegEnded
 from pbx.calls.record import record_of, stamp
 from pbx.calls.usage import TollWatch, UsageCounters
-from pbx.directory.dialplan import Limited
+from pbx.directory.decision import Limited
 from pbx.directory.permissions import NOTHING_USED, Usage
 from pbx.directory.plan import Plan, PlanBook, Site
 from pbx.directory.rates import Rate, cost

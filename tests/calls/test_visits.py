@@ -9,7 +9,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from pbx.calls.destination import Branch
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.media.settings import MediaSettings
 from tests.calls.phone import EVENTS, PCMA, PCMU
 from tests.calls.scripted import Scripted, VisitCase, forever, unanswered

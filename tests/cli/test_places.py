@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.places import Choice, Member, Menu, Places, RingGroup

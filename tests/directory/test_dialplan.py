@@ -8,16 +8,8 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import (
-    Decision,
-    Destination,
-    Diversion,
-    Ring,
-    RouteRequest,
-    after,
-    decide,
-    ringing_plan,
-)
+from pbx.directory.decision import Decision, Destination, Diversion, Ring, RouteRequest
+from pbx.directory.dialplan import after, decide, ringing_plan
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import FollowMe, Handling

@@ -7,7 +7,8 @@ from __future__ import annotations
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import RouteRequest, decide, ringing_plan
+from pbx.directory.decision import RouteRequest
+from pbx.directory.dialplan import decide, ringing_plan
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import FollowMe, Handling

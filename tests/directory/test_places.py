@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.places import Choice, Member, Menu, Place, Places, RingGroup, Room
 
 SALES = RingGroup("600", "Sales", members=(Member("1001"),), otherwise=Destination("voicemail", "1001"))

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import Diversion, RouteRequest, after, decide, ringing_plan
+from pbx.directory.decision import Diversion, RouteRequest
+from pbx.directory.dialplan import after, decide, ringing_plan
 from pbx.directory.directory import Directory
 from pbx.directory.emergency import Emergency, Location
 from pbx.directory.explain import explain

@@ -8,7 +8,8 @@ import datetime as dt
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import Destination, RouteRequest, decide
+from pbx.directory.decision import Destination, RouteRequest
+from pbx.directory.dialplan import decide
 from pbx.directory.directory import Directory
 from pbx.directory.explain import DEEPEST, MOST, Node, explain
 from pbx.directory.extension import Extension

@@ -11,7 +11,7 @@ from zope.interface.verify import verifyObject
 
 from pbx.audio.phrases import digits, phrases
 from pbx.calls.destination import IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.features.dial_by_name import DialByName, keys_of, matches

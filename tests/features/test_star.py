@@ -13,7 +13,7 @@ from zope.interface.verify import verifyObject
 
 from pbx.audio.phrases import digits, duration
 from pbx.calls.destination import IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import PLAIN, FollowMe, Handling

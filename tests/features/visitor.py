@@ -14,7 +14,7 @@ from zope.interface import implementer
 
 from pbx.calls.destination import Branch, IVisit, Rung
 from pbx.calls.outbound import CallerIdentity
-from pbx.directory.dialplan import Destination, Diversion
+from pbx.directory.decision import Destination, Diversion
 from pbx.media.terminal import Recording
 
 

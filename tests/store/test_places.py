@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.internet.defer import Deferred, gatherResults
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.places import Choice, Member, Menu, Place, RingGroup, Room
 from pbx.directory.places import Places as PlacesInMemory

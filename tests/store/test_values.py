@@ -8,7 +8,7 @@ import json
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Choice, Menu
 from pbx.store.values import packed, unpacked

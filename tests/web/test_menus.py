@@ -8,7 +8,7 @@ from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.places import Choice, Menu, Places, Room

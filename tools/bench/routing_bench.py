@@ -16,7 +16,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from pbx.directory import numbering
-from pbx.directory.dialplan import RouteRequest, decide
+from pbx.directory.decision import RouteRequest
+from pbx.directory.dialplan import decide
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.inbound_route import InboundRoute, Target

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
     from pbx.directory.places import Room
     from pbx.features.conference.meeting import Meeting
     from pbx.features.conference.rooms import Rooms

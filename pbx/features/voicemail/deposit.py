@@ -12,7 +12,7 @@ from zope.interface import implementer
 
 from pbx.audio.phrases import digits
 from pbx.calls.destination import IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.features.voicemail.choosing import choose
 from pbx.features.voicemail.mailboxes import Mailbox, Message, VoicemailSettings
 

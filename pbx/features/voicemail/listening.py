@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pbx.calls.destination import IVisit
-    from pbx.directory.dialplan import Destination
+    from pbx.directory.decision import Destination
     from pbx.media.terminal import Terminal
 
 BACK, PAUSE, FORWARD = "1", "2", "3"

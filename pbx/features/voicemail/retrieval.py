@@ -11,7 +11,7 @@ from zope.interface import implementer
 
 from pbx.audio.phrases import number as spoken
 from pbx.calls.destination import IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.features.asking import ask
 from pbx.features.voicemail.choosing import choose
 from pbx.features.voicemail.listening import Listening, choose_folder

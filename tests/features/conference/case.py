@@ -14,7 +14,7 @@ from twisted.trial.unittest import TestCase
 
 from pbx.audio.g711 import Samples
 from pbx.calls.outbound import CallerIdentity
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.places import Places, Room
 from pbx.features.conference.conference import Conference
 from pbx.features.conference.equipment import Equipment

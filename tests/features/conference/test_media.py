@@ -17,7 +17,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from pbx.audio import codec
 from pbx.audio.g711 import decode_alaw, decode_mulaw, encode_alaw, encode_mulaw
 from pbx.calls.outbound import CallerIdentity
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.directory.places import Places, Room
 from pbx.features.conference.conference import Conference
 from pbx.features.conference.equipment import Equipment

@@ -16,7 +16,7 @@ from zope.interface.verify import verifyObject
 
 from pbx.calls.destination import Diversion, IDestination
 from pbx.calls.outbound import CallerIdentity
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.features.voicemail.deposit import Deposit
 from pbx.features.voicemail.mailboxes import GREETINGS, Mailbox, Message, VoicemailSettings
 from pbx.media.terminal import Recording

@@ -14,7 +14,7 @@ from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
 from pbx.calls.destination import Diversion, IDestination
-from pbx.directory.dialplan import Destination
+from pbx.directory.decision import Destination
 from pbx.features.voicemail.mailboxes import Folder, Mailbox, Message
 from pbx.features.voicemail.pin import pin_fault
 from pbx.features.voicemail.retrieval import Retrieval
