@@ -6,6 +6,7 @@ msgspec checks each value; it stops at the first error, so the structure is walk
 
 from __future__ import annotations
 
+import datetime as dt
 import difflib
 import functools
 import types
@@ -92,14 +93,53 @@ def _unknown(key: object, known: list[str]) -> str:
 
 
 def _shown(value: object) -> str:
-    text = repr(value) if not isinstance(value, Mapping | list) else type(value).__name__
     if isinstance(value, Mapping):
         text = "a section"
     elif isinstance(value, list):
-        text = "a list"
+        # What sections in it hold may be secret.
+        plain = value and not any(isinstance(each, Mapping | list) for each in value)
+        text = f"[{', '.join(map(_shown, value))}]" if plain else "a list"
     elif value is None:
         text = "null"
+    elif isinstance(value, dt.date):
+        text = value.isoformat()
+    else:
+        text = str(value).lower() if isinstance(value, bool) else repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _lacks_quotes(kind: Any, raw: object) -> bool:
+    """
+    Whether what is not text would have to be: YAML takes 112, 2026-12-24 and NO for something else.
+    """
+    if isinstance(raw, list):
+        item = next((item for item in map(_item, _alternatives(kind)) if item is not None), None)
+        return item is not None and any(_lacks_quotes(item, each) for each in raw)
+    if not isinstance(raw, bool | int | float | dt.date):
+        return False
+    return all(map(_is_text, _alternatives(kind)))
+
+
+def _alternatives(kind: Any) -> list[Any]:
+    """
+    What a type may be besides null, without what is said of it.
+    """
+    if typing.get_origin(kind) is typing.Annotated:
+        return _alternatives(typing.get_args(kind)[0])
+    if _is_union(kind):
+        return [part for each in typing.get_args(kind) for part in _alternatives(each)]
+    return [] if kind in (types.NoneType, msgspec.UnsetType) else [kind]
+
+
+def _item(kind: Any) -> Any:
+    arguments = typing.get_args(kind)
+    return arguments[0] if typing.get_origin(kind) is tuple and arguments else None
+
+
+def _is_text(kind: Any) -> bool:
+    if typing.get_origin(kind) is typing.Literal:
+        return all(isinstance(each, str) for each in typing.get_args(kind))
+    return kind is str
 
 
 def _section(kind: Any) -> type[msgspec.Struct] | None:
@@ -144,7 +184,8 @@ def _value(kind: Any, raw: object, path: str, mistakes: list[Mistake], reveal: C
         if check is not None:
             check(value)
     except msgspec.ValidationError:
-        mistakes.append(Mistake(path, f"found {found}; allowed is {_allowed(kind)}"))
+        hint = "; it needs quotes" if _lacks_quotes(kind, raw) else ""
+        mistakes.append(Mistake(path, f"found {found}{hint}; allowed is {_allowed(kind)}"))
     except ValueError as error:
         mistakes.append(Mistake(path, f"found {found}; {error}; allowed is {_allowed(kind)}"))
     else:

@@ -184,10 +184,37 @@ class MistakeTests(SettingsCase):
             self.mistakes("logging: {level: verbose}\nsecurity: {digest_algorithms: [SHA1]}"),
             [
                 "line 1, logging.level: found 'verbose'; allowed is one of DEBUG, INFO, WARNING, ERROR, CRITICAL",
-                "line 2, security.digest_algorithms: found a list; allowed is a list of MD5 and SHA-256, the "
+                "line 2, security.digest_algorithms: found ['SHA1']; allowed is a list of MD5 and SHA-256, the "
                 "preferred first",
             ],
         )
+
+    def test_quotes(self) -> None:
+        """
+        What YAML takes for something else than the text that it should be is said to need quotes, in lists as well.
+        """
+        text = (
+            "site: {country: NO, area_code: 30}\n"
+            "sip_trunks: [{name: A, host: a, srtp: off, dids: [+493012345], password: 4711}]\n"
+            "time_conditions: [{name: O, holidays: [{date: 2026-12-24}], switch: 1, hours: [{start: 17:30}]}]\n"
+            "emergency: {numbers: [112, '110']}\n"
+            "logging: {level: [{a: 1}]}\n"
+            "server: {sip_port: true}\n"
+        )
+        found = [re.sub(r"^line \d+, (.*); allowed is .*", r"\1", line) for line in self.mistakes(text)]
+        self.assertEqual(sorted(found), [
+            "emergency.numbers: found [112, '110']; it needs quotes",
+            "logging.level: found a list",
+            "server.sip_port: found true",
+            "sip_trunks[0].dids: found [493012345]; it needs quotes",
+            "sip_trunks[0].password: found a secret that is not shown; it needs quotes",
+            "sip_trunks[0].srtp: found false; it needs quotes",
+            "site.area_code: found 30; it needs quotes",
+            "site.country: found false; it needs quotes",
+            "time_conditions[0].holidays[0].date: found 2026-12-24; it needs quotes",
+            "time_conditions[0].hours[0].start: found 1050; it needs quotes",
+            "time_conditions[0].switch: found 1; it needs quotes",
+        ])
 
     def test_contradictions(self) -> None:
         """
