@@ -92,6 +92,21 @@ def is_dialable(number: str) -> bool:
     return len(number) <= LONGEST and _is_dialable(number) is not None
 
 
+def is_country(code: str) -> bool:
+    """
+    Tell whether it is known how numbers are dialled in a country.
+    """
+    return code in phonenumbers.SUPPORTED_REGIONS
+
+
+def trunk_prefix(country: str) -> str:
+    """
+    What is dialled before an area code within a country: ``0`` in Germany, ``1`` in the USA; empty for nothing.
+    """
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(country)
+    return (metadata.national_prefix or "") if metadata is not None else ""
+
+
 def dialled(number: str, site: Site) -> PublicNumber:
     """
     Read a number as somebody at a site dials it, without outside prefix.

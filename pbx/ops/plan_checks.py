@@ -4,14 +4,19 @@ What in the sections about trunks and routes is wrong although each value by its
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
+from pbx.directory.numbering import trunk_prefix
 from pbx.ops.strict import Mistake
 from pbx.sip.pidf_lo import ELEMENTS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from pbx.directory.inbound_route import Target
+    from pbx.directory.permissions import CallClass
+    from pbx.ops import plan_sections
     from pbx.ops.sections import Configuration
 
 
@@ -38,6 +43,12 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
         if inbound.closed is not None and inbound.time is None:
             found = "found a destination, but no time that says when it is closed"
             mistakes.append(Mistake(f"inbound_routes[{index}].closed", found))
+        for field, target in (("destination", inbound.destination), ("closed", inbound.closed)):
+            if target is not None:
+                mistakes += [
+                    Mistake(f"inbound_routes[{index}].{where}", text)
+                    for where, text in destination_faults(field, target, inbound.classes)
+                ]
     for index, location in enumerate(configuration.emergency.locations):
         path = f"emergency.locations[{index}].civic"
         mistakes += [
@@ -54,7 +65,42 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
     if configuration.limits.hours is not None and configuration.limits.hours not in conditions:
         found = f"found {configuration.limits.hours!r}; allowed is the name of one of time_conditions"
         mistakes.append(Mistake("limits.hours", found))
-    return mistakes
+    return [*_site(configuration.site), *mistakes]
+
+
+def destination_faults(
+    field: str, target: Target | plan_sections.Target, classes: Sequence[CallClass]
+) -> list[tuple[str, str]]:
+    """
+    What is wrong with a destination of an inbound route, whatever there is in the house, each as field and text.
+
+    Args:
+        field: The key that it stands under.
+        target: The destination.
+        classes: What the callers of its route may be led to.
+    """
+    if target.kind == "hangup":
+        return []
+    if target.kind != "external":
+        return [] if target.target else [(f"{field}.target", f"missing; needed is which {_shown(target.kind)}")]
+    if re.fullmatch(r"\+?[0-9*#]{2,32}", target.target) is None:
+        return [(f"{field}.target", "needed is a number as an extension would dial it")]
+    if not classes:
+        return [("classes", "missing; needed is what callers may be led to, since a destination is external")]
+    return []
+
+
+def _shown(kind: str) -> str:
+    return kind.replace("_", " ")
+
+
+def _site(site: plan_sections.Site) -> list[Mistake]:
+    prefix = trunk_prefix(site.country)
+    # Where it is longer, or another digit, area codes begin with it as well (8 and 812 in Russia).
+    if prefix not in ("0", "1") or not site.area_code.startswith(prefix):
+        return []
+    found = f"found {site.area_code!r}; allowed is an area code without the {prefix} in front"
+    return [Mistake("site.area_code", found)]
 
 
 def _twice(key: str, sections: Iterable[Any]) -> Sequence[Mistake]:

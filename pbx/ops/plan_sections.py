@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from pbx.directory import emergency, inbound_route, outbound_route, pattern, plan, time_condition, trunk
+from pbx.directory.numbering import is_country
 from pbx.directory.permissions import USUAL_CLASSES, CallClass, TollLimits
 from pbx.ops.section import (
     Dialled,
@@ -38,6 +39,11 @@ def _zone(value: str | None) -> None:
             raise ValueError("there is no such time zone") from None
         except KeyError:
             raise ValueError("there is no such time zone") from None
+
+
+def _country(value: str) -> None:
+    if not is_country(value):
+        raise ValueError("there is no such country")
 
 
 def _date(value: str | None) -> None:
@@ -102,7 +108,13 @@ class Site(Section, frozen=True):
     Where the exchange stands.
     """
 
-    country: Annotated[str, Meta(pattern=r"^[A-Z]{2}\Z", description="two letters such as US or DE")] = "US"
+    country: Annotated[
+        str,
+        Meta(
+            pattern=r"^[A-Z]{2}\Z", description="two letters such as US, DE or GB (ISO 3166)",
+            extra={"check": _country},
+        ),
+    ] = "US"
     area_code: Annotated[str, Meta(pattern=r"^[0-9]{0,6}\Z", description="up to 6 digits")] = ""
     time_zone: Zone = None
     outside_prefix: Annotated[str, Meta(pattern=r"^[0-9]{0,3}\Z", description="up to 3 digits")] = ""
@@ -153,7 +165,7 @@ class OutboundRoute(Section, frozen=True):
     patterns: Patterns = ()
     callers: Patterns = ()
     strip: Annotated[int, Meta(ge=0, le=20, description="a whole number, 0 to 20")] = 0
-    prepend: Annotated[str, Meta(pattern=r"^\+?[0-9*#]{0,20}\Z", description="up to 20 digits")] = ""
+    prepend: Annotated[str, Meta(pattern=r"^\+?[0-9*#]{0,20}\Z", description="up to 20 digits, also behind a +")] = ""
     trunks: Annotated[tuple[Name, ...], Meta(description="a list of names of trunks")] = ()
     time: Name | None = None
     call_class: CallClass | None = None
@@ -231,7 +243,7 @@ class TimeCondition(Section, frozen=True):
     zone: Zone = None
     hours: tuple[Hours, ...] = ()
     holidays: tuple[Holiday, ...] = ()
-    switch: Annotated[str, Meta(pattern=r"^[0-9]{0,4}\Z", description="up to 4 digits, or null")] | None = None
+    switch: Annotated[str, Meta(pattern=r"^[0-9]{0,4}\Z", description="up to 4 digits")] | None = None
 
 
 class Limits(Section, frozen=True):

@@ -97,7 +97,13 @@ def printable(value: str | None) -> None:
 def _host(value: str | None) -> None:
     if value is None or re.fullmatch(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,252})", value):
         return
-    ipaddress.ip_address(value.removeprefix("[").removesuffix("]"))
+    try:
+        ipaddress.ip_address(value.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        # What is wrong with the address does not help whoever has written sip.example.com:5060.
+        raise ValueError(
+            "the port has a key of its own, and sip: is left out" if ":" in value else "no host is called so"
+        ) from None
 
 
 def _host_and_port(value: str | None) -> None:

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
 
 from pbx.directory.decision import Destination
+from pbx.ops.plan_checks import destination_faults
 from pbx.ops.plan_sections import InboundRoute as InboundRouteBody
 from pbx.web.changes import changed
 from pbx.web.plan_resource import Fault, RouteResource
@@ -68,11 +68,7 @@ class InboundRoutes(RouteResource):
 
     def _destination_faults(self, field: str, target: Target, route: InboundRoute) -> list[Fault]:
         if target.kind == "external":
-            if re.fullmatch(r"\+?[0-9*#]{2,32}", target.target) is None:
-                return [(f"{field}.target", "needed is a number as an extension would dial it")]
-            if not route.classes:
-                return [("classes", "missing; needed is what callers may be led to, since a destination is external")]
-            return []
+            return destination_faults(field, target, route.classes)
         if target.kind == "queue":
             return [(f"{field}.kind", "there are no queues here")]
         fault = self._numbers.fault(Destination(target.kind, target.target))

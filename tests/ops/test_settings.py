@@ -236,6 +236,49 @@ class MistakeTests(SettingsCase):
             ],
         )
 
+    def test_destinations(self) -> None:
+        """
+        A way in must lead somewhere: to a number, and beyond the house only to what its callers may be led to.
+        """
+        route = "inbound_routes: [{{name: A, destination: {}}}]"
+        for right in (
+            "{kind: hangup}", "{kind: extension, target: '1'}", "{kind: external, target: '+49301'}, classes: [local]",
+        ):
+            self.load(route.format(right))
+        for wrong, mistake in (
+            ("{kind: ring_group}", "destination.target: missing; needed is which ring group"),
+            ("{kind: external, target: Anna}, classes: [local]", "destination.target: needed is a number as an"),
+            ("{kind: external, target: '+49301'}", "classes: missing; needed is what callers may be led to"),
+            ("{kind: hangup}, closed: {kind: menu}, time: o", "closed.target: missing; needed is which menu"),
+        ):
+            (told,) = self.mistakes(route.format(wrong))
+            self.assertIn(f"line 1, inbound_routes[0].{mistake}", told)
+
+    def test_site(self) -> None:
+        """
+        A country is one whose numbers are known, and an area code stands without what is dialled before it at home.
+        """
+        for right in ("DE, area_code: '30'", "IT, area_code: '02'", "RU, area_code: '812'", "US, area_code: '212'"):
+            self.load(f"site: {{country: {right}}}")
+        for wrong, mistake in (
+            ("UK", "country: found 'UK'; there is no such country; allowed is two letters such as US, DE or GB"),
+            ("DE, area_code: '030'", "area_code: found '030'; allowed is an area code without the 0 in front"),
+            ("US, area_code: '1212'", "area_code: found '1212'; allowed is an area code without the 1 in front"),
+        ):
+            (told,) = self.mistakes(f"site: {{country: {wrong}}}")
+            self.assertIn(f"line 1, site.{mistake}", told)
+
+    def test_hosts(self) -> None:
+        """
+        Whoever writes a port behind a provider's host is told where it belongs.
+        """
+        (told,) = self.mistakes("sip_trunks: [{name: A, host: 'sip.example.com:5080'}]")
+        self.assertEqual(
+            told,
+            "line 1, sip_trunks[0].host: found 'sip.example.com:5080'; the port has a key of its own, and"
+            " sip: is left out; allowed is a host name or an address",
+        )
+
     def test_addresses(self) -> None:
         """
         The place of a phone is made of what RFC 5139 knows: help must not have to guess.
