@@ -113,6 +113,14 @@ class Health:
         if self._round is not None:
             self._round.cancel()
 
+    def again(self) -> None:
+        """
+        Ask now, unless that is under way.
+        """
+        if self._next is not None:
+            self._next.cancel()
+            self._ask_all()
+
     def _ask_all(self) -> None:
         self._next = None
         began = self._core.clock.seconds()

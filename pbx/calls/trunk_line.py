@@ -258,7 +258,18 @@ class TrunkLine:
         self._registration: Registration | None = None
         if trunk.registers:
             client = RegisterClient(tools.core, trunk, lambda flow: contact_at(trunk, self.mark, flow))
-            self._registration = Registration(tools.core, trunk, client, self.targets_of, self.look, tools.chance)
+            self._registration = Registration(tools.core, trunk, client, self.targets_of, self._renewed, tools.chance)
+
+    def _renewed(self) -> None:
+        """
+        Something about the registration is another.
+        """
+        registration = self._registration
+        registered = registration is not None and registration.registered and registration.failure is None
+        if registered and self._health.verdict.pulse == "dead":
+            # Whoever takes a REGISTER is there again: calls need not wait for the next look.
+            self._health.again()
+        self.look()
 
     def _asked(self, revived: set[Target], died: set[Target]) -> None:
         """

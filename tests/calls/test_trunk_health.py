@@ -303,6 +303,20 @@ class TogetherTests(LinesCase):
         self.assertEqual(self.health(), "up")
         self.assertEqual(len(self.peer.bindings), 1)
 
+    def test_looked_at_as_soon_as_it_registers(self) -> None:
+        """
+        One that takes our registration again is asked at once: no call waits for the next look.
+        """
+        self.peer.refuse()
+        self.both(transport="tcp")
+        self.assertEqual(self.health(), "down")
+        self.wait(3)
+        self.peer.accept()
+        # The registration is tried anew after five seconds, its health after ten.
+        self.wait(3)
+        self.assertEqual(len(self.peer.bindings), 1)
+        self.assertEqual(self.health(), "up")
+
     def test_failed_registration_does_not_wait_for_its_pause(self) -> None:
         """
         A registration that has failed for long is made as soon as OPTIONS shows that somebody is there.
