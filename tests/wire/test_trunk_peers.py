@@ -7,6 +7,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from twisted.internet.threads import deferToThread
+
 from tests.wire.baresip import Phone
 from tests.wire.exchange import PASSWORD, Exchange
 from tests.wire.ports import free_ports
@@ -20,6 +22,7 @@ class PeerTests(TrunkTestCase):
     """
 
     timeout = 60
+    faults = ("ours",)
 
     async def _talk(self, caller: Phone, callee: Phone, dialled: str, calls: int) -> None:
         await caller.dial(dialled)
@@ -62,12 +65,11 @@ class PeerTests(TrunkTestCase):
 
     async def test_registered(self) -> None:
         """
-        The other registers with ours as an extension, over TLS with SRTP: its certificate is checked, and its calls are
-        that extension's.
+        The other registers with ours as an extension, over TLS with SRTP: not before it can trust our certificate. Its
+        calls are that extension's.
         """
         trusted = Path(self.mktemp()).absolute()  # noqa: ASYNC240 - a name alone
         ours = await self.begin(extensions=("1001", "1005"))
-        trusted.write_bytes(ours.certificate.read_bytes())
         other = await self.begin(
             trunk(
                 "ours", f"127.0.0.1:{ours.tls_port}", transport="tls", srtp="required", username="1005",
@@ -78,9 +80,16 @@ class PeerTests(TrunkTestCase):
             outbound_routes=[{"name": "ours", "patterns": ["10XX"], "callers": ["1002"]}],
         )
 
+        async def mistrusted() -> bool:
+            _, answer = await deferToThread(other.api, "GET", "/api/trunks")
+            return "certificate" in answer["trunks"][0]["state"]["reason"]
+
+        await eventually(mistrusted, 10, "no trust in the certificate")
+        trusted.write_bytes(ours.certificate.read_bytes())
+
         async def registered() -> bool:
             return "1005" in str((await self.api("GET", "/api/registrations"))[1])
 
-        await eventually(registered, 10, "1005 registered")
+        await eventually(registered, 20, "1005 registered")
         self.assertEqual(ours.api("GET", "/api/trunks")[1]["trunks"], [])
         await self._both_ways(other, "1005", "1001", "tls", media_encryption="srtp-mand")
