@@ -5,6 +5,7 @@ and its night switches.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
@@ -43,8 +44,14 @@ if TYPE_CHECKING:
     from pbx.transport.layer import TransportLayer
 
 
-ADDS = {"trunk": "pbxctl trunks add", "time condition": "pbxctl conditions add"}
+ADDS = {
+    "trunk": "to config.yml or by pbxctl trunks add", "time condition": "to config.yml or by pbxctl conditions add",
+    "extension": "by pbxctl extensions add",
+}
 """What makes one."""
+
+MOST = 100
+"""Names of nothing that are told at a time: of a plan that is another altogether nobody reads more."""
 
 
 class Lines:
@@ -164,25 +171,27 @@ class Lines:
         await self.moved.start()
         self._warn()
 
-    def _warn(self) -> None:
+    def doubts(self) -> list[str]:
         """
-        Tell of names of nothing in the plan, which is no mistake of the configuration alone: what they name may have
-        been removed from the database.
+        What somebody should look at, in words: names of nothing in the plan, which is no mistake of the configuration
+        alone, since what they name may have been removed from the database; and what is there twice.
         """
         if not self.stored.loaded:
             # Nobody can know yet.
-            return
-        for who, what, name in unknown(self.book.plan, self._directory.all()):
-            self.log.warn(
-                "{who} names the {what} {name!r}, which there is not: add it to config.yml or by {command}, or change"
-                " {who}", who=who, what=what, name=name, command=ADDS[what],
-            )
-        for kind, name in self.book.hidden():
-            what = kind.replace("_", " ")
-            self.log.warn(
-                "The {what} {name!r} that was made over the API is not used, since config.yml has one of that name:"
-                " rename that one", what=what, name=name,
-            )
+            return []
+        doubts = [
+            f"{who} names the {what} {name!r}, which there is not: add it {ADDS[what]}, or change {who}"
+            for who, what, name in islice(unknown(self.book.plan, self._directory.all()), MOST)
+        ]
+        return [*doubts, *(
+            f"The {kind.replace('_', ' ')} {name!r} that was made over the API is not used, since config.yml has one"
+            " of that name: rename that one"
+            for kind, name in islice(self.book.hidden(), MOST)
+        )]
+
+    def _warn(self) -> None:
+        for doubt in self.doubts():
+            self.log.warn("{doubt}", doubt=doubt)
 
     async def load(self) -> None:
         """

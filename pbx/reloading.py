@@ -12,7 +12,7 @@ import datetime as dt
 import gc
 from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import frozen
+from attrs import evolve, frozen
 from twisted.internet.defer import Deferred, DeferredLock
 from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
@@ -26,7 +26,7 @@ from pbx.transport.interfaces import KernelInterfaces
 from pbx.transport.tls import CertificateError, ServerCertificate
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from pbx.calls.switchboard import Switchboard
     from pbx.media.engine import InProcessEngine
@@ -54,10 +54,12 @@ class Part:
         key: Where in the file to look when it can't be gone by.
         prepare: Gets ready to go by other settings, and gives what goes over to them, which must not fail. It runs in a
             thread, must change nothing yet, and raises one of :data:`UNUSABLE`.
+        doubts: What somebody should look at once it has gone over; it is logged already.
     """
 
     key: str
     prepare: Callable[[Settings], Callable[[], object]]
+    doubts: Callable[[], Iterable[str]] = tuple
 
 
 class Reconfigured(Protocol):
@@ -68,6 +70,17 @@ class Reconfigured(Protocol):
     def reconfigure(self, settings: Settings) -> None:
         """
         Go by them.
+        """
+
+
+class Doubting(Reconfigured, Protocol):
+    """
+    What finds things that somebody should look at.
+    """
+
+    def doubts(self) -> list[str]:
+        """
+        Name them, in words.
         """
 
 
@@ -161,6 +174,7 @@ class Reloading:
                     put()
                 except Exception:  # noqa: BLE001 - the border: the others are to go over all the same
                     self.log.failure("A part of the exchange could not go over to the new configuration")
+            told = evolve(told, doubts=tuple(doubt for part in self._parts for doubt in part.doubts()))
             self._told(actor, told)
         finally:
             self._one.release()
@@ -274,7 +288,7 @@ def ground(
 
 def upper(
     authenticator: Authenticator, registrar: Registrar, switchboard: Switchboard, max_calls: int,
-    furniture: Reconfigured, lamps: Reconfigured, mailroom: Prepared, lines: Reconfigured,
+    furniture: Reconfigured, lamps: Reconfigured, mailroom: Prepared, lines: Doubting,
 ) -> list[Part]:
     """
     What serves phones and callers.
@@ -306,5 +320,5 @@ def upper(
         Part("media", lambda settings: lambda: furniture.reconfigure(settings)),
         Part("blf", lambda settings: lambda: lamps.reconfigure(settings)),
         Part("voicemail.smtp", mailroom.prepare),
-        Part("sip_trunks", lambda settings: lambda: lines.reconfigure(settings)),
+        Part("sip_trunks", lambda settings: lambda: lines.reconfigure(settings), lines.doubts),
     ]

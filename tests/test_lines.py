@@ -111,8 +111,14 @@ class LinesTests(DatabaseTestCase):
         self.assertEqual([line.split(",")[0] for line in said[1:]], [
             "outbound route all names the time condition 'never'", "extension 1001 names the time condition 'lunch'",
         ])
+        self.assertEqual(lines.doubts(), said)
         lines.reconfigure(self.settings("time_conditions: [{name: lunch}]"))
-        self.assertEqual(self.said(), [])
+        self.assertEqual((self.said(), lines.doubts()), ([], []))
+        lines.reconfigure(self.settings("time_conditions: [{name: lunch}]\nemergency: {notify: ['1001', '1002']}"))
+        self.assertEqual(self.said(), [
+            "emergency.notify names the extension '1002', which there is not: add it by pbxctl extensions add, or"
+            " change emergency.notify",
+        ])
 
     async def test_hidden(self) -> None:
         """

@@ -105,6 +105,16 @@ class ReloadTests(ReloadingCase):
         (waits,) = self.texts(LogLevel.warn)
         self.assertIn("server.sip_port: 5060 -> 5070 waits for a restart: ", waits)
 
+    def test_doubts(self) -> None:
+        """
+        What a part doubts once it has gone over is told, with what it went over to.
+        """
+        self.reloading.add(Part("sip_trunks", lambda settings: lambda: None, lambda: [f"latch is {self.latch[-1]}"]))
+        self.write("media: {latch: strict}\n")
+        asked = self.reload()
+        self.clock.advance(0)
+        self.assertEqual(self.successResultOf(asked).doubts, ("latch is strict",))
+
     def test_many(self) -> None:
         """
         The log lists some of very many changes.

@@ -77,6 +77,9 @@ async def reload(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     if answer["waiting"]:
         lines.append("Waiting for a restart:")
         lines += [f"  {printable(change['text'])} ({change['reason']})" for change in answer["waiting"]]
+    if answer["doubts"]:
+        lines.append("To be looked at:")
+        lines += [f"  {printable(doubt)}" for doubt in answer["doubts"]]
     return answer, "\n".join(lines)
 
 

@@ -58,10 +58,11 @@ def users_of_number(plan: Plan, number: str) -> list[str]:
 
 def unknown(plan: Plan, extensions: Iterable[Extension] = ()) -> Iterator[tuple[str, str, str]]:
     """
-    Whoever names a trunk or a time condition that there is not, what it takes it for, and the name.
+    Whoever names a trunk, a time condition or an extension that there is not, what it takes it for, and the name.
 
-    Such a route is not refused, since trunks and conditions may come and go in the database: somebody has to be told.
+    Such a route is not refused, since all of them may come and go in the database: somebody has to be told.
     """
+    people = list(extensions)
     for outbound in plan.outbound:
         for trunk in outbound.trunks:
             if trunk not in plan.trunks:
@@ -72,10 +73,32 @@ def unknown(plan: Plan, extensions: Iterable[Extension] = ()) -> Iterator[tuple[
     for route in _routes(plan):
         if route.time is not None and route.time not in plan.conditions:
             yield shown_route(route), "time condition", route.time
-    for extension in extensions:
+    numbers = {each.number for each in people}
+    for who, number in _told(plan):
+        if number not in numbers:
+            yield who, "extension", number
+    for extension in people:
         hours = extension.permissions.hours
         if hours is not None and hours not in plan.conditions:
             yield f"extension {extension.number}", "time condition", hours
+
+
+def _told(plan: Plan) -> Iterator[tuple[str, str]]:
+    """
+    Whoever names extensions, and which.
+    """
+    for route in plan.inbound:
+        for target in (route.destination, route.closed):
+            if target is not None and target.kind == "extension":
+                yield shown_route(route), target.target
+    emergency = plan.emergency
+    for number in emergency.notify:
+        yield "emergency.notify", number
+    if emergency.desk is not None:
+        yield "emergency.desk", emergency.desk
+    for location in emergency.locations:
+        for number in location.notify:
+            yield f"the emergency location {location.name}", number
 
 
 def _routes(plan: Plan) -> Iterator[OutboundRoute | InboundRoute]:

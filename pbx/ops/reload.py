@@ -90,11 +90,13 @@ class Report:
         changed: What is in effect now and was not before; :data:`MOST` of it.
         waiting: What the file says otherwise than it did at the start, and waits for a restart.
         more: How much else is in effect now and was not before.
+        doubts: What somebody should look at all the same, such as a route that names a trunk that there is not.
     """
 
     changed: tuple[Change, ...] = ()
     waiting: tuple[Change, ...] = ()
     more: int = 0
+    doubts: tuple[str, ...] = ()
 
     def as_row(self) -> dict[str, Any]:
         """
@@ -104,6 +106,7 @@ class Report:
             "changed": [change.as_row() for change in self.changed],
             "more": self.more,
             "waiting": [change.as_row() for change in self.waiting],
+            "doubts": list(self.doubts),
         }
 
 

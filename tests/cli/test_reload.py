@@ -45,6 +45,15 @@ class ReloadTests(CommandCase):
         self.reloading.answer = Report((Change("media.tones", "us", "de"),), more=12)
         self.assertEqual(self.type("reload").splitlines()[-1], "  and 12 more")
 
+    def test_doubts(self) -> None:
+        """
+        What somebody should look at stands behind all else.
+        """
+        self.reloading.answer = Report(doubts=("route a names the trunk 'b\x1b', which there is not",))
+        self.assertEqual(self.type("reload").splitlines()[:-1], ["Nothing in effect has changed.", "To be looked at:"])
+        self.assertIn("  route a names the trunk 'b", self.type("reload").splitlines()[-1])
+        self.assertNotIn("\x1b", self.type("reload"))
+
     def test_hostile(self) -> None:
         """
         A name in the file cannot paint the terminal.

@@ -4,8 +4,10 @@ Tests of :mod:`pbx.directory.plan_uses`.
 
 from __future__ import annotations
 
+from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.directory.emergency import Emergency, Location
 from pbx.directory.extension import Extension
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outbound_route import OutboundRoute
@@ -63,5 +65,12 @@ class UsesTests(SynchronousTestCase):
             ("outbound route two", "time condition", "never"),
             ("inbound route five", "time condition", "never"),
             ("extension 1003", "time condition", "never"),
+        ])
+        help_ = Emergency(notify=("1001", "1007"), desk="1008", locations=(Location("Yard", notify=("1009", "1002")),))
+        ways = (InboundRoute("six", Target("extension", "1004"), closed=Target("extension", "1005"), time="office"),)
+        self.assertEqual([*unknown(evolve(PLAN, outbound=(), inbound=ways, emergency=help_), PEOPLE[:2])], [
+            ("inbound route six", "extension", "1004"), ("inbound route six", "extension", "1005"),
+            ("emergency.notify", "extension", "1007"), ("emergency.desk", "extension", "1008"),
+            ("the emergency location Yard", "extension", "1009"),
         ])
         self.assertEqual([*unknown(Plan())], [])
