@@ -6,8 +6,9 @@ In reading order: ``events`` (what happens to a call, as values), ``leg`` with `
 the house), ``failure`` and ``refusal``, ``routing`` (ringing an extension's phones) with ``hunt`` (one trunk after
 another), ``destination`` and ``visit`` (places), ``joint`` (two that talk), ``journey`` with ``meanwhile`` (the way
 of who looks for somebody), ``transfer``, ``pickup`` and ``replaces``, ``call`` (the whole) with ``busy_tone`` and
-``watch``, ``loops``, ``router`` (asks the dialplan), ``switchboard`` (all calls, and who may make one) with
-``shown``, ``record`` (the CDR, from events alone), ``trace`` (the last messages of each phone).
+``watch``, ``tools`` (what it is built with), ``router`` (asks the dialplan), ``admission`` (how one begins) with
+``loops``, ``switchboard`` (all calls, and what becomes of each request) with ``shown``, ``record`` (the CDR, from
+events alone), ``trace`` (the last messages of each phone).
 
 What keeps the house safe: ``alerts`` (who is told), ``usage`` (of the limits), ``emergency`` (what an emergency call
 brings about) with ``notification`` (people are told by telephone), ``exchange_call`` (a call of the exchange's own) and

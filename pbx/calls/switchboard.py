@@ -11,43 +11,31 @@ from twisted.logger import Logger
 from zope.interface import Interface, implementer
 
 from pbx.calls import transfer
-from pbx.calls.arrival import arrival
+from pbx.calls.admission import Admission
 from pbx.calls.beyond import Beyond, Outside
 from pbx.calls.call import RETRY_AFTER, Call
-from pbx.calls.caller import asks_for_privacy
-from pbx.calls.emergency import is_urgent
-from pbx.calls.events import CallBegan
 from pbx.calls.leg import Leg, LegState
-from pbx.calls.loops import LoopWatch
-from pbx.calls.outbound import CallerIdentity
-from pbx.calls.replaces import leg_replaced, take_place
 from pbx.calls.router import Router
 from pbx.calls.shown import shown
 from pbx.calls.tools import CallSettings, CallTools
 from pbx.calls.trunk_leg import line_changed
-from pbx.dialog.incoming import IncomingInvite
 from pbx.dialog.useragent import ALLOW, OURS, IUserAgentOwner
-from pbx.directory.decision import Decision, Destination, RouteRequest
+from pbx.directory.decision import Destination
 from pbx.directory.emergency_call import emergency_number
 from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError
-from pbx.sip.reasons import cause_of_status
-from pbx.sip.replaces import Replaces
-from pbx.sip.token import random_hex
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from twisted.internet.interfaces import IDelayedCall
 
-    from pbx.calls.beyond import Line
     from pbx.calls.events import CallEvent
     from pbx.calls.tools import Features
     from pbx.dialog.session import Session
     from pbx.dialog.subscription import Subscription
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
-    from pbx.directory.extension import Extension
     from pbx.media.engine import IMediaEngine
     from pbx.registrar.authenticator import Authenticator
     from pbx.registrar.location import Location
@@ -59,12 +47,6 @@ if TYPE_CHECKING:
 
 LOOK = 5.0
 """Seconds between two looks for silent legs."""
-
-NOT_FOUND = 404
-"""What a caller is told where nobody has the number."""
-
-TOLD_AGAIN = 60.0
-"""Seconds between two lines of the log about the same trouble."""
 
 
 class ISubscriptions(Interface):
@@ -85,7 +67,6 @@ class Switchboard:
 
     Attributes:
         calls: The live calls by identifier.
-        began: Calls begun since the start.
         router: Says where calls go.
         subscriptions: An :class:`ISubscriptions`, ``None`` where nothing can be subscribed to.
     """
@@ -107,18 +88,13 @@ class Switchboard:
         outside: Outside | None = None,
     ) -> None:
         self.calls: dict[str, Call] = {}
-        self.began = 0
         self.subscriptions: Any = None
         self._core = core
         self._directory = directory
         self._location = location
         self._authenticator = authenticator
         self._registrar = registrar
-        self._wall = wall
-        self._settings = settings
         self._listeners: list[Callable[[CallEvent], None]] = []
-        self._loops = LoopWatch()
-        self._told: dict[str, float] = {}
         self._watch: IDelayedCall | None = None
         self._stopped = False
         outside = outside or Outside()
@@ -130,6 +106,7 @@ class Switchboard:
             core, engine, tasks, wall, self._emit, settings, router, location, self.calls, features.sounds,
             features.music, features.places, outside,
         )
+        self._admission = Admission(self._tools, self.calls)
         core.owner = self
 
     def reconfigure(self, settings: CallSettings, star_codes: Mapping[str, str]) -> None:
@@ -140,9 +117,15 @@ class Switchboard:
             settings: What the operator decided.
             star_codes: The features by their codes.
         """
-        self._settings = settings
-        self._tools = evolve(self._tools, settings=settings)
+        self._tools = self._admission.tools = evolve(self._tools, settings=settings)
         self.router.reconfigure(settings.no_answer_timeout, star_codes)
+
+    @property
+    def began(self) -> int:
+        """
+        Calls begun since the start.
+        """
+        return self._admission.began
 
     def start(self) -> None:
         """
@@ -254,7 +237,7 @@ class Switchboard:
             return
         line = self._lines.recognise(transaction.flow, request)
         if line is not None and method != "REGISTER":
-            self._from_trunk(transaction, request, line)
+            self._admission.from_trunk(transaction, request, line)
             return
         extension = self._authenticator.identify(transaction, request, disabled=self._urgent(request))
         if extension is None:
@@ -262,7 +245,7 @@ class Switchboard:
         if method == "REGISTER":
             self._registrar.register(transaction, request, extension)
         elif method == "INVITE":
-            self._call(transaction, request, extension)
+            self._admission.from_phone(transaction, request, extension)
         elif method == "SUBSCRIBE" and self.subscriptions is not None:
             self.subscriptions.subscribe(transaction, request, extension.number)
         elif method in ("SUBSCRIBE", "PUBLISH"):
@@ -321,118 +304,6 @@ class Switchboard:
             return False
         return bool(emergency_number(dialled_number(request.target), self._tools.router.situation))
 
-    def _call(self, transaction: ServerTransaction, request: Request, extension: Extension) -> None:
-        number = dialled_number(request.target)
-        self._refuse_loop(extension.number, number)
-        caller = self._identity(request, extension)
-        invite = IncomingInvite(self._core, transaction, request, number or extension.number)
-        replaces = None
-        if "Replaces" in request.headers:
-            # RFC 3891 3: only one.
-            replaces = Replaces.parse(",".join(request.headers.get_all("Replaces")))
-            decision = Decision(Destination("replace"), ("it takes the place of a phone in another call",))
-            wanted = RouteRequest(extension.number, number)
-        else:
-            wanted = RouteRequest(
-                extension.number, number, anonymous=caller.anonymous, address=transaction.flow.remote[0]
-            )
-            decision = self._tools.router.route(wanted)
-        call = self._begun(transaction, invite, caller, wanted, decision)
-        if call is None:
-            return
-        if replaces is None:
-            call.begin(decision, wanted)
-        else:
-            self._replace(call, replaces)
-
-    def _from_trunk(self, transaction: ServerTransaction, request: Request, line: Line) -> None:
-        """
-        Serve what has come over a trunk: a call, or nothing.
-        """
-        trunk, router = line.trunk, self._tools.router
-        there = arrival(request, transaction.flow, line, router.situation)
-        who, wanted = there.who, there.wanted
-        self._refuse_loop(wanted.caller, wanted.number)
-        # By what it bears the provider's requests within the call are known, whichever of its machines they come from.
-        contact = line.contact(transaction.flow)
-        invite = IncomingInvite(
-            self._core, transaction, request, "pbx", timed=trunk.session_timers, contact=contact
-        )
-        full = line.full
-        decision = router.route(wanted)
-        decision = evolve(decision, reasons=(*there.notes, *decision.reasons))
-        face = evolve(who.face, name=f"{decision.prefix} {who.face.name}".strip())
-        call = self._begun(transaction, invite, face, wanted, decision, Beyond(line, who.face))
-        if call is None:
-            return
-        if full and not is_urgent(decision):
-            text = f"Trunk {trunk.name} has no channel free"
-            if self._is_news(text):
-                self.log.warn(
-                    "{call_id}: refused: {text}, {most} calls are live over it; raise its max_channels if the "
-                    "provider allows more", call_id=call.id, text=text, most=trunk.max_channels,
-                )
-            call.refuse(503, 34, text)
-            return
-        if decision.destination.status == NOT_FOUND and self._is_news(f"nobody's number over {trunk.name}"):
-            self.log.warn(
-                "{call_id}: nobody here has {number}, which was called over trunk {trunk}: an inbound route with it as "
-                "its did would lead such calls somewhere", call_id=call.id, number=wanted.number, trunk=trunk.name,
-            )
-        call.begin(decision, wanted)
-
-    def _begun(
-        self, transaction: ServerTransaction, invite: IncomingInvite, caller: CallerIdentity, wanted: RouteRequest,
-        decision: Decision, beyond: Beyond | None = None,
-    ) -> Call | None:
-        """
-        Begin a call; ``None`` when there is one too many.
-        """
-        self.began += 1
-        call_id = random_hex(16)
-        self._emit(
-            CallBegan(
-                call_id, self._wall(), self._core.clock.seconds(), wanted.caller,
-                caller.name if beyond is None else beyond.face.name, wanted.number, invite.request.call_id,
-                decision.reasons, caller.anonymous,
-            )
-        )
-        call = self.calls[call_id] = Call(
-            self._tools, call_id, caller, wanted.number, transaction.flow, invite, self._over, wanted.caller, beyond
-        )
-        self.log.info("{call_id}: {caller} calls {number}", call_id=call_id, caller=wanted.caller, number=wanted.number)
-        if len(self.calls) > self._settings.max_calls and not is_urgent(decision):
-            if self._is_news("too many calls"):
-                self.log.error(
-                    "{call_id}: refused, {count} calls are live already; raise the limit on open files or widen the "
-                    "RTP range",
-                    call_id=call_id, count=self._settings.max_calls,
-                )
-            call.refuse(503, 42, "Too many calls")
-            return None
-        return call
-
-    def _refuse_loop(self, caller: str, number: str) -> None:
-        if self._loops.begins(caller, number, self._core.clock.seconds()):
-            if self._is_news("loop"):
-                self.log.error(
-                    "{caller} called {number} more than 10 times within 2 s: refused as a loop; look for a phone or "
-                    "device that forwards {number} back to this exchange",
-                    caller=caller, number=number,
-                )
-            raise ProtocolError(482, "Loop Detected")
-
-    def _replace(self, call: Call, replaces: Replaces) -> None:
-        found = leg_replaced([other for other in self.calls.values() if other is not call], replaces)
-        if found is None:
-            # RFC 3891 3
-            call.refuse(481, cause_of_status(481), "Call/Transaction Does Not Exist")
-            return
-        try:
-            take_place(self._tools, *found, call, replaces)
-        except ProtocolError as error:
-            call.refuse(error.status, cause_of_status(error.status), error.reason)
-
     def _talking(self, call_id: str, number: str) -> tuple[Call, Leg] | None:
         call = self.calls.get(call_id)
         for leg in call.legs if call is not None else ():
@@ -440,32 +311,6 @@ class Switchboard:
             if call is not None and talks and call.across(leg) is not None:
                 return call, leg
         return None
-
-    def _identity(self, request: Request, extension: Extension) -> CallerIdentity:
-        """
-        Name the caller: always the directory's; From is only asked whether the caller wants to stay unknown.
-        """
-        user = request.from_.uri.user or ""
-        anonymous = asks_for_privacy(request) or user.lower() == "anonymous"
-        if not anonymous and dialled_number(request.from_.uri) != extension.number:
-            self.log.info(
-                "From of extension {number} named another user; the call goes out as {number}", number=extension.number
-            )
-        return CallerIdentity(extension.number, extension.name, anonymous)
-
-    def _is_news(self, what: str) -> bool:
-        """
-        Tell whether something that may happen many times a second was not logged within the last minute.
-        """
-        now = self._core.clock.seconds()
-        told = self._told.get(what)
-        if told is not None and now - told < TOLD_AGAIN:
-            return False
-        self._told[what] = now
-        return True
-
-    def _over(self, call: Call) -> None:
-        self.calls.pop(call.id, None)
 
     def _emit(self, event: CallEvent) -> None:
         for listener in self._listeners:
