@@ -239,7 +239,7 @@ class Switchboard:
         if line is not None and method != "REGISTER":
             self._admission.from_trunk(transaction, request, line)
             return
-        extension = self._authenticator.identify(transaction, request, disabled=self._urgent(request))
+        extension = self._authenticator.identify(transaction, request, self._urgent)
         if extension is None:
             return
         if method == "REGISTER":

@@ -15,7 +15,7 @@ from pbx.sip.digest import Challenge, Credentials
 from pbx.sip.message import ParseError, response_to
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from twisted.internet.interfaces import IReactorTime
 
@@ -78,7 +78,7 @@ class Authenticator:
         self._nonces.repeat_without_qop = settings.without_qop
 
     def identify(
-        self, transaction: ServerTransaction, request: Request, *, disabled: bool = False
+        self, transaction: ServerTransaction, request: Request, also_disabled: Callable[[Request], bool] | None = None
     ) -> Extension | None:
         """
         Find out who sent a request.
@@ -86,8 +86,8 @@ class Authenticator:
         Args:
             transaction: The request's.
             request: The request.
-            disabled: Whether an extension that was disabled is known by its credentials all the same, for this request
-                alone.
+            also_disabled: Asked whether an extension that was disabled is known by its credentials all the same, for
+                this request alone; ``None`` for never.
 
         Returns:
             The extension; ``None`` when the request was challenged, which is done then.
@@ -108,8 +108,9 @@ class Authenticator:
             return None
         extension = self._directory.extension(credentials.username)
         algorithm = credentials.algorithm
-        may = extension is not None and (extension.enabled or disabled)
-        known = extension.digests.get(algorithm) if extension is not None and may else None
+        known = None
+        if extension is not None and (extension.enabled or (also_disabled is not None and also_disabled(request))):
+            known = extension.digests.get(algorithm)
         # With the URI as sent: SIPp and some gateways write another one than the Request-URI.
         right = credentials.verifies(known or NOBODY[algorithm], request.method, request.body)
         if not right or known is None or extension is None:
