@@ -12,9 +12,9 @@ from twisted.logger import Logger
 
 from pbx.calls.beyond import Outside
 from pbx.calls.callbacks import Callbacks
-from pbx.calls.emergency import NO_LINE, Emergencies
+from pbx.calls.emergency import HEEDED, NO_LINE, Emergencies
 from pbx.calls.trunks import TrunkLines
-from pbx.calls.usage import TollWatch, UsageCounters
+from pbx.calls.usage import COUNTED, TollWatch, UsageCounters
 from pbx.directory.plan import PlanBook
 from pbx.directory.plan_uses import unknown
 from pbx.directory.switches import Switches
@@ -34,7 +34,7 @@ from pbx.transport.resolver import Resolver
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pbx.calls.events import CallEvent
+    from pbx.calls.switchboard import Switchboard
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
     from pbx.ops.settings import Settings
@@ -221,12 +221,12 @@ class Lines:
         """
         await self.trunks.stop()
 
-    def event(self, event: CallEvent) -> None:
+    def watch(self, switchboard: Switchboard) -> None:
         """
-        Take what has happened to a call.
+        Take from now on what happens to calls.
         """
-        self.usage.event(event)
-        self.emergencies.event(event)
+        switchboard.on_event(self.usage.event, *COUNTED)
+        switchboard.on_event(self.emergencies.event, *HEEDED)
 
     async def stop(self) -> None:
         """

@@ -293,7 +293,7 @@ class Exchange(Service):
         )
         self.switchboard.on_event(Recorder(cdr).event)
         if self.lines is not None:
-            self.switchboard.on_event(self.lines.event)
+            self.lines.watch(self.switchboard)
         self.directory.on_change(self._extension_changed)
         if self.mailroom is not None and self.lines is not None:
             self.reloading.add(*upper(

@@ -45,6 +45,9 @@ NO_LINE: Final = "no_emergency_line"
 PREEMPTED: Final = 8
 """The cause of a call that gave way (ITU-T Q.850: preemption)."""
 
+HEEDED: Final = (CallsMerged, CallEnded)
+"""The events that :meth:`Emergencies.event` takes."""
+
 KEPT: Final = dt.timedelta(days=1)
 """How long whoever gets a location may keep it: what RFC 4119 2.2.2 takes for granted where nothing is said."""
 
@@ -174,7 +177,7 @@ class Emergencies:
 
     def event(self, event: CallEvent) -> None:
         """
-        Take what has happened to a call.
+        Take what has happened to a call: one of :data:`HEEDED`.
         """
         if type(event) is CallEnded:
             live = self._live.pop(event.call, None)

@@ -161,14 +161,17 @@ class Joint:
             self.bridge.hold(session)
         elif self.bridge.held(session):
             self.bridge.resume(session)
-        self._pass_on(leg.audio, self.across(leg))
+        other = self.across(leg)
+        if other.beyond is not None and other.beyond.line.trunk.pass_hold:
+            # The phone of nobody else hears of it.
+            self._pass_on(leg.audio, other)
 
     def _pass_on(self, holder: LegAudio, leg: Leg) -> None:
         """
-        Tell a trunk of hold, where that is wanted; the phone of nobody else hears of it.
+        Tell a trunk of hold.
         """
         audio, remote = leg.audio, holder.remote
-        if leg.beyond is None or audio is None or remote is None or not leg.beyond.line.trunk.pass_hold:
+        if audio is None or remote is None:
             return
         wanted = "sendrecv"
         if holder.held_by_peer:

@@ -4,7 +4,7 @@ The switchboard: all calls, and what becomes of each request outside a dialog.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from attrs import evolve
 from twisted.logger import Logger
@@ -14,6 +14,7 @@ from pbx.calls import transfer
 from pbx.calls.admission import Admission
 from pbx.calls.beyond import Beyond, Outside
 from pbx.calls.call import RETRY_AFTER, Call
+from pbx.calls.events import CallEvent
 from pbx.calls.leg import Leg, LegState
 from pbx.calls.router import Router
 from pbx.calls.shown import shown
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from twisted.internet.interfaces import IDelayedCall
 
-    from pbx.calls.events import CallEvent
     from pbx.calls.tools import Features
     from pbx.dialog.session import Session
     from pbx.dialog.subscription import Subscription
@@ -94,7 +94,7 @@ class Switchboard:
         self._location = location
         self._authenticator = authenticator
         self._registrar = registrar
-        self._listeners: list[Callable[[CallEvent], None]] = []
+        self._listeners: dict[type, list[Callable[[Any], None]]] = {kind: [] for kind in get_args(CallEvent)}
         self._watch: IDelayedCall | None = None
         self._stopped = False
         outside = outside or Outside()
@@ -145,11 +145,16 @@ class Switchboard:
         for call in list(self.calls.values()):
             call.hang_up(16, "The exchange is shutting down")
 
-    def on_event(self, listener: Callable[[CallEvent], None]) -> None:
+    def on_event(self, listener: Callable[[Any], None], *kinds: type) -> None:
         """
-        Have ``listener(event)`` called for everything that happens to calls.
+        Have ``listener(event)`` called for what happens to calls.
+
+        Args:
+            listener: Who is told.
+            kinds: The classes of the events; all of :data:`~pbx.calls.events.CallEvent` where none is named.
         """
-        self._listeners.append(listener)
+        for kind in kinds or self._listeners:
+            self._listeners[kind].append(listener)
 
     def hang_up(self, call_id: str) -> bool:
         """
@@ -313,7 +318,7 @@ class Switchboard:
         return None
 
     def _emit(self, event: CallEvent) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners[type(event)]:
             try:
                 listener(event)
             except Exception:  # noqa: BLE001 - the border: who listens must not keep the call from going on

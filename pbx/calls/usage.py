@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from pbx.directory.plan import PlanBook
     from pbx.directory.rates import Rate
 
+COUNTED = (LegBegan, LegAnswered, LegEnded, CallsMerged, CallEnded)
+"""The events that :meth:`UsageCounters.event` takes."""
+
 TOLD_AGAIN = 60.0
 """Seconds between two lines of the audit about the refused calls of one extension: a stolen password tries on."""
 
@@ -120,10 +123,11 @@ class UsageCounters:
 
     def event(self, event: CallEvent) -> None:
         """
-        Take what has happened to a call.
+        Take what has happened to a call: one of :data:`COUNTED`.
         """
         if type(event) is LegBegan:
-            self._began(event)
+            if event.trunk:
+                self._began(event)
         elif not self._legs:
             return
         elif type(event) is LegAnswered:
@@ -157,7 +161,7 @@ class UsageCounters:
     # Inside
 
     def _began(self, event: LegBegan) -> None:
-        if not event.trunk or not event.payer or event.direction != "out" or event.emergency:
+        if not event.payer or event.direction != "out" or event.emergency:
             return
         self._turn()
         leg = _Leg(event.payer, self._rate(event.trunk, event.party))

@@ -14,13 +14,13 @@ from zope.interface import implementer
 import pbx
 from pbx.calls.beyond import Outside
 from pbx.calls.callbacks import Callbacks
-from pbx.calls.emergency import Emergencies
+from pbx.calls.emergency import HEEDED, Emergencies
 from pbx.calls.record import IRecords, Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.tools import CallSettings, Features
 from pbx.calls.trace import CallTrace
 from pbx.calls.trunks import TrunkLines
-from pbx.calls.usage import TollWatch, UsageCounters
+from pbx.calls.usage import COUNTED, TollWatch, UsageCounters
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
@@ -168,8 +168,8 @@ class MemoryExchange:
         )
         self.recorder = Recorder(self.kept)
         self.switchboard.on_event(self.recorder.event)
-        self.switchboard.on_event(self.usage.event)
-        self.switchboard.on_event(self.emergencies.event)
+        self.switchboard.on_event(self.usage.event, *COUNTED)
+        self.switchboard.on_event(self.emergencies.event, *HEEDED)
         self.transport.start()
         self.location.start()
         self.switchboard.start()

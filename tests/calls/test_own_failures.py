@@ -101,7 +101,8 @@ class ListenerTests(ExchangeCase):
         def faulty(event: Any) -> None:
             raise FAULT
 
-        self.exchange.switchboard._listeners.insert(0, faulty)
+        for listeners in self.exchange.switchboard._listeners.values():
+            listeners.insert(0, faulty)
         self.exchange.switchboard.on_event(heard.append)
         anna, bert = self.pair()
         Conversation(anna, bert).hang_up(anna)
