@@ -11,6 +11,8 @@ from twisted.internet.defer import CancelledError, Deferred, TimeoutError
 from twisted.logger import Logger
 
 from pbx.calls.failure import Failure
+from pbx.directory.numbering import is_dialable, same
+from pbx.sip.dialled import dialled_number
 from pbx.sip.message import ProtocolError
 from pbx.sip.reasons import cause_of_status, parse_reasons
 from pbx.transport.flow import FlowClosed
@@ -155,7 +157,8 @@ class Hunt:
 
     def _moved(self, place: Place, response: Response, failure: Failure, end: End) -> None:
         """
-        Follow a redirection among the provider's own servers; any other could lead to where each minute costs most.
+        Follow a redirection among the provider's own servers; any other could lead to where each minute costs most, and
+        so could one to another number there: often it is whoever was called that names it.
         """
         trunk = place.line.trunk
         try:
@@ -164,6 +167,11 @@ class Hunt:
             uri = None
         own = {trunk.host.lower(), trunk.domain.lower(), place.flow.remote[0]}
         if uri is None or uri.host.lower() not in own or self._redirects == MOST_REDIRECTS:
+            end(failure)
+            return
+        number = dialled_number(uri)
+        elsewhere = is_dialable(number) and not same(number, place.way.number, self._tools.router.situation.plan.site)
+        if elsewhere and self._outgoing.emergency is None:
             end(failure)
             return
         self._redirects += 1

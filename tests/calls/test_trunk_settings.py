@@ -354,12 +354,25 @@ class RedirectTests(TalkCase):
 
     def test_within_its_house(self) -> None:
         """
-        To another number at its own domain: followed.
+        To another name at its own domain, or the same number otherwise written: followed.
         """
         self.dial()
         self.a.reply(self.a.invites[0], 302, headers=(("Contact", "<sip:other@10.9.0.1>"),))
         self.assertEqual(self.a.invites[1].uri, "sip:other@10.9.0.1")
+        self.a.reply(self.a.invites[1], 302, headers=(("Contact", "<sip:0176-12345678@10.9.0.1>"),))
+        self.assertEqual(self.a.invites[2].uri, "sip:0176-12345678@10.9.0.1")
         self.refuse()
+
+    def test_another_number(self) -> None:
+        """
+        To another number there: a failure, since whoever was called could name any, at the caller's expense.
+        """
+        self.dial()
+        self.a.reply(self.a.invites[0], 302, headers=(("Contact", "<sip:+882.1699-9999;rn=1@10.9.0.1>"),))
+        self.assertEqual(len(self.a.invites), 1)
+        answer = self.anna.last("INVITE")
+        self.assertEqual(answer.status, 480)
+        self.anna.acknowledge_refusal(self.invite, answer)
 
     def test_round_and_round(self) -> None:
         """
