@@ -14,6 +14,7 @@ from attrs import define
 from twisted.logger import Logger
 
 from pbx.calls.events import CallEnded, CallsMerged, LegAnswered, LegBegan, LegEnded
+from pbx.directory.numbering import dialled
 from pbx.directory.permissions import NOTHING_USED, Usage
 from pbx.directory.rates import cost, rate_of
 
@@ -197,7 +198,8 @@ class UsageCounters:
         """
         The price of calls to a number: that of the longest prefix.
         """
-        return rate_of(self._book.plan.rates.get(trunk, {}), number.partition("@")[0])
+        plan, number = self._book.plan, number.partition("@")[0]
+        return rate_of(plan.rates.get(trunk, {}), dialled(number, plan.site).priced or number)
 
     def _turn(self) -> None:
         """

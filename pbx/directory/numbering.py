@@ -51,6 +51,13 @@ BY_TYPE: Final[dict[int, CallClass]] = {
 }
 """The kinds of number that decide by themselves; all others are local or national."""
 
+CARRIERS: Final = "10"
+"""How the codes of other carriers begin (010 and two or three digits in Germany): with what stands behind them they
+lead anywhere, at prices of their own."""
+
+ORDER: Final[tuple[CallClass, ...]] = ("unknown", "free", "local", "national", "mobile", "international", "premium")
+"""The kinds of number, the dearest last."""
+
 ENQUIRIES: Final = "118"
 """How directory enquiries begin all over Europe: they set their prices, and put callers through to any number."""
 
@@ -83,6 +90,14 @@ class PublicNumber:
         E.164 where that is known, else what was read.
         """
         return self.e164 or self.given
+
+    @property
+    def priced(self) -> str:
+        """
+        What a rate is looked up by: with an order to the provider before it, or digits behind it, a number costs the
+        same.
+        """
+        return self.e164 or self.reading
 
 
 def is_dialable(number: str) -> bool:
@@ -161,10 +176,7 @@ def _dialled(number: str, country: str, area_code: str) -> PublicNumber:
     if len(number) > LONGEST:
         return PublicNumber(number, "", "", "premium")
     if _is_plain(number) is None:
-        # *31# and the like before a number are an order to the provider, and the number costs the same.
-        behind = re.split("[^0-9]", number)[-1]
-        call_class = _dialled(behind, country, area_code).call_class if behind != number else "unknown"
-        return PublicNumber(number, "", "", call_class)
+        return _ordered(number, country, area_code)
     if number.startswith("+"):
         return _of(number, _parsed(number, None), country, area_code, abroad=True)
     code = phonenumbers.country_code_for_region(country)
@@ -187,6 +199,23 @@ def _dialled(number: str, country: str, area_code: str) -> PublicNumber:
     if not as_read:
         return PublicNumber(number, "", "", "unknown")
     return _of(number, _parsed(as_read, country), country, area_code, abroad=abroad)
+
+
+def _ordered(number: str, country: str, area_code: str) -> PublicNumber:
+    """
+    Read a number with other keys in it: ``*31#`` and the like are an order to the provider, and the number behind it
+    costs the same; ``*61*NUMBER*11*20#`` has it send calls on to one.
+    """
+    parts = [part for part in re.split("[^0-9]", number) if part]
+    if not parts or not is_dialable(number):
+        return PublicNumber(number, "", "", "unknown")
+    read = [_dialled(part, country, area_code) for part in parts]
+    if number[0] not in "*#":
+        # Who takes no orders may leave the keys out.
+        whole = _dialled("".join(parts), country, area_code)
+        read += [whole] if whole.call_class in ("international", "premium") else []
+    dearest = max(reversed(read), key=lambda part: ORDER.index(part.call_class))
+    return PublicNumber(number, "", "", dearest.call_class, dearest.reading)
 
 
 @lru_cache(maxsize=REMEMBERED)
@@ -287,6 +316,8 @@ def _class(parsed: PhoneNumber, country: str, area_code: str) -> CallClass:
         return by_type
     fixed = kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     significant = phonenumbers.national_significant_number(parsed)
+    if kind == PhoneNumberType.UNKNOWN and significant.startswith(CARRIERS):
+        return "premium"
     return "local" if fixed and area_code and significant.startswith(area_code) else "national"
 
 

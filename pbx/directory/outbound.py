@@ -210,7 +210,7 @@ def _trunks(
             reasons.append(f"trunk {trunk.name} is full ({state.channels} of {trunk.max_channels} channels)")
         else:
             degraded = state.health == "degraded"
-            rate = rate_of(plan.rates.get(trunk.name, {}), public.e164) if public.e164 else None
+            rate = rate_of(plan.rates.get(trunk.name, {}), public.priced)
             usable.append((trunk, rate, degraded))
             if degraded:
                 reasons.append(f"trunk {trunk.name} is degraded{f': {state.reason}' if state.reason else ''}")

@@ -156,6 +156,16 @@ class UsageTests(UsageCase):
         self.clock.advance(100)
         self.assertEqual(self.used().spent, Decimal("0.20") * 2 + Decimal("1.30"))
 
+    def test_spend_behind_an_order_to_the_provider(self) -> None:
+        """
+        Who hides its number from whoever is called pays the same.
+        """
+        self.dial(number="*31#030123456")
+        self.answer()
+        self.clock.advance(50)
+        self.assertEqual(self.used().spent, Decimal("0.10"))
+        self.end()
+
     def test_midnight(self) -> None:
         """
         The day begins at midnight where the site is; a call over it is shared by the two days.

@@ -27,6 +27,12 @@ DIALLED = [
     (BERLIN, "#31#015112345678", "", "", "mobile"),
     (BERLIN, "0" * 33, "", "", "premium"),
     (BERLIN, "0103300881612345678", "", "", "premium"),
+    (BERLIN, "0103300676123456", "+49103300676123456", "0103300676123456", "premium"),
+    (BERLIN, "010330067612345", "+4910330067612345", "010330067612345", "premium"),
+    (BERLIN, "00*882123456", "", "", "premium"),
+    (BERLIN, "*61*00882123456*11*20", "", "", "premium"),
+    (BERLIN, "*61*015112345678*11*20#", "", "", "mobile"),
+    (BERLIN, "*21*", "", "", "unknown"),
     (BERLIN, "alice", "", "", "unknown"),
     (BERLIN, "", "", "", "unknown"),
     (NEW_YORK, "5551234", "+12125551234", "2125551234", "local"),
@@ -77,6 +83,18 @@ class NumberTests(SynchronousTestCase):
             public = dialled(number, site)
             self.assertEqual((public.e164, public.national, public.call_class), (e164, national, call_class), number)
             self.assertEqual(public.known, e164 or number)
+
+    def test_reading(self) -> None:
+        """
+        Block lists and rates see the number also behind an order to the provider, or with digits behind it.
+        """
+        for number, reading in (
+            ("*31#00882123456", "+882123456"), ("*61*00882123456*11*20", "+882123456"),
+            ("*31#015112345678", "+4915112345678"), ("01511234567899999", "+491511234567899999"), ("*21*", ""),
+        ):
+            public = dialled(number, BERLIN)
+            self.assertEqual((public.e164, public.reading, public.priced), ("", reading, reading), number)
+        self.assertEqual(dialled("015112345678", BERLIN).priced, "+4915112345678")
 
     def test_received(self) -> None:
         """

@@ -4,6 +4,8 @@ Tests of :mod:`pbx.directory.outbound`: who may call beyond the house, and over 
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from attrs import evolve
 from twisted.trial.unittest import SynchronousTestCase
 
@@ -12,7 +14,10 @@ from pbx.directory.dialplan import decide, ringing_plan
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import FollowMe, Handling
+from pbx.directory.outbound_route import OutboundRoute
+from pbx.directory.permissions import TollLimits
 from pbx.directory.plan import Plan, Site
+from pbx.directory.rates import Rate
 from pbx.directory.situation import Situation
 from pbx.directory.trunk import Trunk, TrunkState
 
@@ -73,6 +78,22 @@ class OutsideTests(SynchronousTestCase):
         decision = decide(RouteRequest("1001", "09001234567"), situation())
         self.assertEqual(decision.destination.text, "1001 may not call premium numbers")
         self.assertEqual([limited.limit for limited in decision.limited], ["classes"])
+
+    def test_sees_the_number_behind_an_order_to_the_provider(self) -> None:
+        """
+        What is blocked is blocked, and what costs money has its price, also with the number hidden before it.
+        """
+        limits = TollLimits(classes=("mobile", "premium"), blocked=("+882",))
+        rates = {"First": {"49151": Rate("49151", Decimal("0.5"))}}
+        site = evolve(GERMANY.site, outside_prefix="0")
+        routes = (OutboundRoute("any", patterns=(".",)),)
+        here = situation(plan=evolve(GERMANY, site=site, limits=limits, rates=rates, outbound=routes))
+        for number in ("00088212345678", "0*31#0088212345678"):
+            self.assertEqual([each.limit for each in decide(RouteRequest("1001", number), here).limited], ["blocked"])
+        outgoing = decide(RouteRequest("1001", "0*31#015112345678"), here).destination.outgoing
+        assert outgoing is not None
+        self.assertEqual([way.rate for way in outgoing.ways], [Decimal("0.5"), None])
+        self.assertEqual(outgoing.longest, 50 * 60 * 2)
 
     def test_goes_by_the_permission_of_who_forwards(self) -> None:
         """
