@@ -98,9 +98,14 @@ class Hunt:
 
     def begin(self) -> None:
         """
-        Try the first.
+        Try the first, unless whoever pays has as many calls already as it may, or has used up what it may.
         """
-        self._next_way()
+        why = self._tools.router.exceeded(self._outgoing)
+        if why:
+            self._note(why)
+            self._end(Failure(403, 21, why))
+        else:
+            self._next_way()
 
     def stop(self) -> None:
         """

@@ -11,10 +11,11 @@ from attrs import evolve
 from pbx.calls.beyond import Outside
 from pbx.calls.destination import Branch
 from pbx.calls.failure import BUSY, NO_ANSWER
-from pbx.directory.decision import CALLED_BACK, Decision, Destination, Diversion, RouteRequest
+from pbx.directory.decision import CALLED_BACK, Decision, Destination, Diversion, Limited, RouteRequest
 from pbx.directory.dialplan import MOST_DIVERSIONS, after, decide, is_caller, ringing_plan
 from pbx.directory.emergency_call import emergency_number
 from pbx.directory.situation import Situation
+from pbx.directory.toll import exceeded, passed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pbx.directory.decision import Failed, Outcome
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
+    from pbx.directory.outside import Outgoing
+    from pbx.directory.permissions import CallClass
     from pbx.directory.plan import Plan
     from pbx.registrar.location import Location
 
@@ -99,6 +102,26 @@ class Router:
         Decide about a call.
         """
         return self._told(decide(request, self.situation))
+
+    def exceeded(self, outgoing: Outgoing) -> str:
+        """
+        Why a call beyond the house that was decided about is not begun, empty when it is: others may have begun since
+        then, or begin together with it.
+        """
+        extension = self.directory.extension(outgoing.payer)
+        denied = exceeded(extension, outgoing.call_class, self.situation) if extension is not None else None
+        if denied is None:
+            return ""
+        self._limited(Limited(outgoing.payer, denied.limit, outgoing.number, denied.text))
+        return denied.text
+
+    def passed(self, payer: str, call_class: CallClass) -> str:
+        """
+        Why a call beyond the house is ended, empty when it goes on: with others it has used up what its payer may use.
+        """
+        extension = self.directory.extension(payer)
+        denied = passed(extension, call_class, self.situation) if extension is not None else None
+        return "" if denied is None else denied.text
 
     def _told(self, decision: Decision) -> Decision:
         for limited in decision.limited:

@@ -4,6 +4,7 @@ The leg to a number beyond the house: an INVITE over a trunk.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -46,8 +47,14 @@ if TYPE_CHECKING:
 TCP_PATIENCE = 1.0
 """Seconds for a TCP connection before a large INVITE goes by UDP after all, in fragments."""
 
-LONGEST = "longest"
-"""The name of the timer that ends a call."""
+PAID = 60.0
+"""Seconds of a call that are mostly paid for anyway, and may be talked even where they cost more than was left."""
+
+AGAIN = 5.0
+"""Seconds between two looks whether its payer may still talk."""
+
+LONGEST, LOOK = "longest", "look"
+"""The names of the timers that end a call."""
 
 
 class TrunkLeg(OutboundLeg):
@@ -58,6 +65,7 @@ class TrunkLeg(OutboundLeg):
         place: Where the INVITE goes.
         caller: Who calls, as the provider is told.
         longest: Seconds after which it is ended once it is up, ``None`` for never.
+        used_up: Tells why it is to be ended, since its payer has used up what it may; empty while it may go on.
         extra_parts: What the body of the INVITE has beside the session description, such as a location (RFC 6442).
     """
 
@@ -79,10 +87,12 @@ class TrunkLeg(OutboundLeg):
         self.place = place
         self.caller = caller
         self.longest: int | None = None
+        self.used_up: Callable[[], str] = lambda: ""
         self.extra_parts: tuple[Part, ...] = ()
         self._core: UserAgentCore | None = None
         self._connecting: Deferred[Flow] | None = None
         self._timer: Entry | None = None
+        self._look: Entry | None = None
 
     def open(self, engine: IMediaEngine, *, srtp_in_clear: bool) -> None:
         """
@@ -151,22 +161,36 @@ class TrunkLeg(OutboundLeg):
         super().went_up(session)
         if self.longest is not None and self._core is not None:
             self._timer = self._core.timer_queue.start(self.longest, self, LONGEST)
+            self._look = self._core.timer_queue.start(PAID, self, LOOK)
 
     def over(self, status: int | None, text: str) -> None:
         """
         Note that it has ended, and free its channel.
         """
-        if self._timer is not None and self._core is not None:
-            self._core.timer_queue.stop(self._timer)
-            self._timer = None
+        for timer in (self._timer, self._look):
+            if timer is not None and self._core is not None:
+                self._core.timer_queue.stop(timer)
+        self._timer = self._look = None
         super().over(status, text)
 
     def timer_fired(self, name: str) -> None:
         """
-        It has lasted for as long as a call may.
+        It has lasted for as long as a call may, or it is time to look whether it still may.
         """
-        self._timer = None
-        ending = Ending(by_peer=False, cause=102, text="The longest time for a call is over")
+        if name == LONGEST:
+            self._timer = None
+            self._cut("The longest time for a call is over")
+            return
+        self._look = None
+        why = self.used_up()
+        if why:
+            self.log.info("{call_id}: ended: {why}", call_id=self.call, why=why)
+            self._cut(why)
+        elif self._core is not None:
+            self._look = self._core.timer_queue.start(AGAIN, self, LOOK)
+
+    def _cut(self, text: str) -> None:
+        ending = Ending(by_peer=False, cause=102, text=text)
         self.hang_up(ending.cause, ending.text)
         self.owner.leg_hung_up(self, ending)
 
@@ -272,6 +296,7 @@ def leg_beyond(
     beyond = Beyond(place.line, CallerIdentity(dialled, ""), payer, outgoing.emergency is not None)
     leg = TrunkLeg(owner, tools.emit, tools.wall, call.id, call.next_leg(), party, place, caller, beyond)
     leg.longest = outgoing.longest
+    leg.used_up = partial(tools.router.passed, payer, outgoing.call_class)
     leg.further = diversion_fields(request.diversions, place.line, place.way, situation)
     if outgoing.emergency is not None:
         more = tools.outside.emergencies.supplement(call.id)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pbx.directory.extension import Extension
     from pbx.directory.inbound_route import InboundRoute
     from pbx.directory.numbering import PublicNumber
-    from pbx.directory.permissions import CallClass, Permissions
+    from pbx.directory.permissions import CallClass, Permissions, Usage
     from pbx.directory.rates import Rate
     from pbx.directory.situation import Situation
 
@@ -109,19 +109,40 @@ def denied(payer: Payer, number: PublicNumber, call_class: CallClass, situation:
             return Denied(text, "hours")
         if not opened.is_open:
             return Denied(f"{name} calls beyond the house only within {hours}: {opened.reason}", "hours")
-    used = situation.usage.get(payer.name, NOTHING_USED)
+    return exceeded(payer.extension, call_class, situation)
+
+
+def exceeded(extension: Extension, call_class: CallClass, situation: Situation) -> Denied | None:
+    """
+    Tell which amount an extension has reached, so that no further call begins; ``None`` where it has reached none.
+    """
+    limits, permissions, name = situation.plan.limits, extension.permissions, extension.number
+    used = situation.usage.get(name, NOTHING_USED)
     most = _own(permissions.concurrent, limits.concurrent)
     if used.concurrent >= most:
         return Denied(f"{name} has {used.concurrent} calls beyond the house, and may have {most} at once", "concurrent")
     minutes = _own(permissions.minutes_per_day, limits.minutes_per_day)
     if used.seconds >= minutes * 60:
-        return Denied(
-            f"{name} has talked {used.seconds // 60} minutes beyond the house today, and may {minutes}", "minutes"
-        )
+        return _talked(name, used, minutes)
     money = _money(permissions, situation)
     if money is not None and call_class != "free" and used.spent >= money:
-        return Denied(f"{name} has spent {used.spent} on calls today, and may spend {money}", "spend")
+        return _spent(name, used, money)
     return None
+
+
+def passed(extension: Extension, call_class: CallClass, situation: Situation) -> Denied | None:
+    """
+    Tell which amount an extension has passed, so that its calls are ended: each may last for as long as one alone may,
+    and several at once use it up sooner.
+    """
+    permissions, name = extension.permissions, extension.number
+    used = situation.usage.get(name, NOTHING_USED)
+    minutes = _own(permissions.minutes_per_day, situation.plan.limits.minutes_per_day)
+    if used.seconds > minutes * 60:
+        return _talked(name, used, minutes)
+    money = _money(permissions, situation)
+    # What is paid for already may be talked.
+    return _spent(name, used, money) if money is not None and call_class != "free" and used.spent > money else None
 
 
 def longest(payer: Payer, rates: Iterable[Rate | None], situation: Situation) -> int:
@@ -153,6 +174,15 @@ def _money(permissions: Permissions, situation: Situation) -> Decimal | None:
         # Nobody knows what a call costs.
         return None
     return situation.plan.limits.spend_per_day if permissions.spend_per_day is None else permissions.spend_per_day
+
+
+def _talked(name: str, used: Usage, minutes: int) -> Denied:
+    text = f"{name} has talked {used.seconds // 60} minutes beyond the house today, and may {minutes}"
+    return Denied(text, "minutes")
+
+
+def _spent(name: str, used: Usage, money: Decimal) -> Denied:
+    return Denied(f"{name} has spent {used.spent} on calls today, and may spend {money}", "spend")
 
 
 def _own(own: int | None, usual: int) -> int:

@@ -4,10 +4,16 @@ Toll-fraud limits: the call that is refused, and who hears of it.
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+from attrs import evolve
 from twisted.internet.defer import Deferred
 
+from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.permissions import NOTHING_USED, TollLimits
+from pbx.directory.rates import Rate
 from tests.calls.carrier import MOBILE, TrunkCase
+from tests.calls.phone import Phone
 
 
 class TollTests(TrunkCase):
@@ -65,6 +71,72 @@ class TollTests(TrunkCase):
         for phone, invite in zip(phones, invites, strict=True):
             phone.acknowledge_refusal(invite, phone.last("INVITE"))
         self.assertEqual(self.exchange.usage.get("1001", NOTHING_USED), NOTHING_USED)
+
+    def talk(self, phone: Phone) -> None:
+        """
+        Call a mobile phone, and be answered.
+        """
+        invite = phone.call(MOBILE)
+        self.a.reply(self.a.invites[-1], 200, body=self.a.sdp())
+        phone.acknowledge(invite, phone.last("INVITE"))
+
+    def test_minutes_at_once(self) -> None:
+        """
+        Three calls at once use up the minutes of the day in a third of the time: none is passed by talking on.
+        """
+        phones = [self.phone("1001") for _ in range(3)]
+        for phone in phones:
+            self.talk(phone)
+        self.network.advance(195)
+        self.assertEqual(self.a.requests("BYE"), [])
+        self.network.advance(11)
+        self.assertEqual([len(phone.requests("BYE")) for phone in (self.a, *phones)], [3, 1, 1, 1])
+        used = self.exchange.usage.get("1001", NOTHING_USED)
+        self.assertTrue(600 < used.seconds < 620, used)
+        self.assertEqual(
+            {record["reason"] for record in self.exchange.records},
+            {"1001 has talked 10 minutes beyond the house today, and may 10"},
+        )
+
+    def test_spend_at_once(self) -> None:
+        """
+        Nor is the money of the day; the first minute of each is talked, since it is paid for anyway.
+        """
+        plan = self.exchange.book.plan
+        rates = {"A": {"49": Rate("49", Decimal(1), first=60, increment=60)}}
+        limits = TollLimits(concurrent=3, spend_per_day=Decimal(2))
+        self.exchange.book.configure(evolve(plan, limits=limits, rates=rates))
+        phones = [self.phone("1001") for _ in range(2)]
+        for phone in phones:
+            self.talk(phone)
+        self.network.advance(59)
+        self.assertEqual(self.a.requests("BYE"), [])
+        self.network.advance(10)
+        self.assertEqual(len(self.a.requests("BYE")), 2)
+        self.assertLessEqual(self.exchange.usage.get("1001", NOTHING_USED).spent, Decimal(4))
+
+    def test_rings_at_once(self) -> None:
+        """
+        Numbers that ring for an extension, together or later, are no more than it may have calls at once.
+        """
+        together = tuple(f"+49151123456{place}" for place in range(60, 65))
+        later = tuple(FollowMe(f"+49151123456{place}", 20, 30) for place in range(70, 75))
+        self.allow("1002", handling=Handling(voicemail=False, simultaneous=together, follow_me=later))
+        anna, ben = self.phone("1001"), self.phone("1002")
+        invite = anna.call("1002")
+        self.assertEqual(len(self.a.invites), 3)
+        for ringing in (*self.a.invites, rung := ben.requests("INVITE")[-1]):
+            (ben if ringing is rung else self.a).reply(ringing, 180)
+        for ringing in self.a.invites[:2]:
+            self.a.reply(ringing, 486)
+        self.network.advance(20.1)
+        self.assertEqual(len(self.a.invites), 5)
+        self.assertEqual(self.exchange.usage.get("1002", NOTHING_USED).concurrent, 3)
+        self.assertEqual({told.subject for told in self.exchange.alerts.told}, {"1002"})
+        for ringing in self.a.invites[2:]:
+            self.a.reply(ringing, 486)
+        ben.reply(rung, 486)
+        anna.acknowledge_refusal(invite, anna.last("INVITE"))
 
     def test_minutes(self) -> None:
         """
