@@ -15,7 +15,7 @@ from pbx.calls.call import Call
 from pbx.calls.caller import asks_for_privacy
 from pbx.calls.emergency import is_urgent
 from pbx.calls.events import CallBegan
-from pbx.calls.loops import LoopWatch
+from pbx.calls.loops import MOST, WINDOW, LoopWatch
 from pbx.calls.outbound import CallerIdentity
 from pbx.calls.replaces import leg_replaced, take_place
 from pbx.dialog.incoming import IncomingInvite
@@ -102,7 +102,9 @@ class Admission:
         trunk, router = line.trunk, self.tools.router
         there = arrival(request, transaction.flow, line, router.situation)
         who, wanted = there.who, there.wanted
-        self._refuse_loop(wanted.caller, wanted.number)
+        if not wanted.anonymous:
+            # Many who do not say who they are may well call one number within a moment.
+            self._refuse_loop(wanted.caller, wanted.number)
         # By what it bears the provider's requests within the call are known, whichever of its machines they come from.
         contact = line.contact(transaction.flow)
         invite = IncomingInvite(
@@ -166,12 +168,13 @@ class Admission:
 
     def _refuse_loop(self, caller: str, number: str) -> None:
         if self._loops.begins(caller, number, self.tools.core.clock.seconds()):
+            text = (
+                f"{caller} called {number} more than {MOST} times within {WINDOW:.0f} s: refused as a loop; look for a "
+                f"phone or device that forwards {number} back to this exchange"
+            )
             if self._is_news("loop"):
-                self.log.error(
-                    "{caller} called {number} more than 10 times within 2 s: refused as a loop; look for a phone or "
-                    "device that forwards {number} back to this exchange",
-                    caller=caller, number=number,
-                )
+                self.log.error("{text}", text=text)
+            self.tools.outside.alerts.alert("loop", number, text)
             raise ProtocolError(482, "Loop Detected")
 
     def _replace(self, call: Call, replaces: Replaces) -> None:

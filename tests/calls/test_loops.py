@@ -63,4 +63,7 @@ class LoggedTests(ExchangeCase):
                 statuses.append(answer.status)
             self.assertEqual(statuses, [404] * 10 + [482] * 4)
             self.assertEqual(len(self.logged("refused as a loop")), minute)
+            told = self.exchange.alerts.told
+            self.assertEqual({(one.kind, one.subject) for one in told}, {("loop", "1999")})
+            self.assertIn("1001 called 1999 more than 10 times within 2 s", told[0].text)
             self.network.advance(61)

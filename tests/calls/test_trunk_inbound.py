@@ -103,6 +103,22 @@ class IncomingTests(IncomingCase):
         self.a.reply(again, 200)
         self.assert_ended("answered", "Normal call clearing", "callee")
 
+    def test_many_at_once(self) -> None:
+        """
+        Many who do not say who they are may call at once; one who says so, again and again, goes in a circle.
+        """
+        for caller, wanted in (("anonymous", [486] * 12), (MOBILE, [486] * 10 + [482] * 2)):
+            statuses = []
+            for _ in range(12):
+                before = len(self.anna.requests("INVITE"))
+                invite = self.a.offer_call(caller=caller)
+                if len(self.anna.requests("INVITE")) > before:
+                    self.anna.reply(self.rung, 486)
+                answer = self.a.last("INVITE")
+                self.a.acknowledge_refusal(invite, answer)
+                statuses.append(answer.status)
+            self.assertEqual(statuses, wanted, caller)
+
     def test_how_the_caller_is_shown(self) -> None:
         """
         The phone is shown the number as it would dial it back, and the name that the provider tells.
