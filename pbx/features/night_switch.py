@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from pbx.calls.destination import IDestination
@@ -43,6 +44,8 @@ class NightSwitch:
         directory: The extensions.
     """
 
+    log = Logger()
+
     def __init__(self, book: PlanBook, switches: Switches, move: Move, directory: Directory) -> None:
         self._book = book
         self._switches = switches
@@ -69,8 +72,14 @@ class NightSwitch:
             await terminal.play(["star-invalid-number"])
             return
         night = not is_night(names, self._switches)
+        actor = f"extension {extension.number}"
+        position: SwitchPosition = "night" if night else "auto"
         for name in names:
-            self._move(name, "night" if night else "auto", f"extension {extension.number}")
+            self.log.info(
+                "audit: {actor} move night switch {name} (position: {before!r} -> {position!r})",
+                actor=actor, name=name, before=self._switches.get(name), position=position,
+            )
+            self._move(name, position, actor)
         visit.note(f"night switch: {extension.number} turned night service of {', '.join(names)} {_word(night)}")
         await terminal.play([f"star-night-{_word(night)}"])
 

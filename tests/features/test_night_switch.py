@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from attrs import evolve
+from twisted.logger import formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -22,6 +23,7 @@ from pbx.features.blf import Blf
 from pbx.features.night_switch import NightLamps, NightSwitch
 from tests.features.lamps import Lamp, LampCase
 from tests.features.visitor import Visitor, run
+from tests.store.logged import logged
 
 CONDITIONS = {
     "Sales": TimeCondition("Sales", switch="1"),
@@ -88,6 +90,19 @@ class NightSwitchTests(SynchronousTestCase):
         self.assertEqual(self.switches.all(), {"Sales": "night", "Service": "night"})
         self.assertEqual(self.dial("1"), ["star-night-off"])
         self.assertEqual(self.switches.all(), {})
+
+    def test_audited(self) -> None:
+        """
+        The log says who moved which from where to where, as it does of whoever moves one over the API.
+        """
+        events = logged(self, "pbx.features.night_switch.NightSwitch")
+        self.switches.put("Service", "day")
+        self.dial("1")
+        self.dial("2", caller="1002")
+        self.assertEqual([formatEvent(event) for event in events], [
+            "audit: extension 1001 move night switch Sales (position: 'auto' -> 'night')",
+            "audit: extension 1001 move night switch Service (position: 'day' -> 'night')",
+        ])
 
     def test_which(self) -> None:
         """
