@@ -29,10 +29,20 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
     for key in named:
         mistakes += _twice(key, getattr(configuration, key))
     mistakes += _twice("emergency.locations", configuration.emergency.locations)
+    if not configuration.security.allow_srtp_without_tls:
+        mistakes += [
+            Mistake(
+                f"sip_trunks[{index}].srtp",
+                f"found 'required' over {trunk.transport}, where anyone on the way can read the keys; needed is"
+                " transport: tls",
+            )
+            for index, trunk in enumerate(configuration.sip_trunks)
+            if trunk.srtp == "required" and trunk.transport in ("udp", "tcp")
+        ]
+    # A trunk or a condition that routes name and the file does not have may be in the database: that is no mistake of
+    # the file (pbx.directory.plan_uses tells of it).
     conditions = {each.name for each in configuration.time_conditions}
     places = {each.name for each in configuration.emergency.locations}
-    # Trunks and conditions may also be kept in the database: a name that the file does not have is none of its
-    # mistakes, but one that is nearly the same as one that it has.
     switches: set[str | None] = {None}
     for index, condition in enumerate(configuration.time_conditions):
         if condition.switch is not None and condition.switch in switches:

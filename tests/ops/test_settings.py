@@ -279,6 +279,20 @@ class MistakeTests(SettingsCase):
             " sip: is left out; allowed is a host name or an address",
         )
 
+    def test_keys_in_clear(self) -> None:
+        """
+        Encrypted audio that a trunk must have can't come without TLS, unless its keys may be read on the way.
+        """
+        trunk = "sip_trunks: [{{name: A, host: a, srtp: {}, transport: {}}}]\n"
+        (told,) = self.mistakes(trunk.format("required", "udp"))
+        self.assertEqual(
+            told, "line 1, sip_trunks[0].srtp: found 'required' over udp, where anyone on the way can read the keys;"
+            " needed is transport: tls",
+        )
+        for srtp, transport in (("required", "tls"), ("required", "null"), ("offered", "tcp")):
+            self.load(trunk.format(srtp, transport))
+        self.load(trunk.format("required", "tcp") + "security: {allow_srtp_without_tls: true}\n")
+
     def test_addresses(self) -> None:
         """
         The place of a phone is made of what RFC 5139 knows: help must not have to guess.
