@@ -7,11 +7,13 @@ to where the account has registered. Everybody else must be the account.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from string import Template
 
@@ -87,9 +89,17 @@ class Kamailio:
         """
         End it at once, as by a power cut: it says nothing to anybody.
         """
-        if self._child is not None:
-            await self._child.stop(signal.SIGTERM)
-            self._child = None
+        child, self._child = self._child, None
+        if child is None:
+            return
+        killed = _kill_all(child.pid)
+
+        async def ask() -> bool:
+            return not any(map(_lives, killed))
+
+        await child.ended(5)
+        # Its port is free when the last of them has ended.
+        await eventually(ask, 5, "the end of Kamailio", 0.01)
 
     async def remove(self) -> None:
         """
@@ -135,3 +145,29 @@ class Kamailio:
             return done.stdout if done.returncode == 0 else ""
 
         return await deferToThread(run)
+
+
+def _kill_all(pid: int) -> list[int]:
+    """
+    Kill a process and its children by their ids, which are given back: asked to end, those of Kamailio wait for each
+    other for ever at times.
+    """
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    except OSError:
+        return []
+    found = [pid, *map(int, children.split())]
+    for each in found:
+        with suppress(ProcessLookupError):
+            os.kill(each, signal.SIGKILL)
+    return found
+
+
+def _lives(pid: int) -> bool:
+    """
+    Whether a process has not ended yet; one that nobody has asked for its end yet has.
+    """
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
+    except OSError:
+        return False
