@@ -22,13 +22,11 @@ from pbx.directory.trunk import IDLE
 from pbx.features.emergency import NoEmergencyLine
 from pbx.features.night_switch import NightLamps, NightSwitch
 from pbx.ops.alerts import RECENT, Alerts
-from pbx.ops.below import name_servers
 from pbx.store.alerts import StoredAlerts
 from pbx.store.plan import StoredPlan
 from pbx.store.rates import StoredRates
 from pbx.store.secrets import SecretKey
 from pbx.store.switches import StoredSwitches
-from pbx.transport.lookup import Lookup, system_resolver
 from pbx.transport.resolver import Resolver
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ if TYPE_CHECKING:
     from pbx.store.database import Database
     from pbx.tasks import Tasks
     from pbx.transport.layer import TransportLayer
+    from pbx.transport.lookup import Lookup
 
 
 ADDS = {
@@ -68,6 +67,7 @@ class Lines:
         tasks: Where what nobody awaits runs.
         wall: The wall clock.
         cdr: The call records, which say what was used today.
+        lookup: Looks names up.
 
     Attributes:
         book: The plan as it is now.
@@ -98,6 +98,7 @@ class Lines:
         tasks: Tasks,
         wall: Callable[[], float],
         cdr: Cdr,
+        lookup: Lookup,
     ) -> None:
         self._directory = directory
         self.book = PlanBook(settings.plan)
@@ -112,10 +113,7 @@ class Lines:
             can_mail=settings.voicemail.smtp.host is not None, name=settings.server_name,
         )
         self.stored = StoredPlan(reactor, database, self.book, self._key, self.alerts)
-        resolver = Resolver(
-            Lookup(system_resolver(reactor, servers=name_servers(settings)), reactor),
-            ipv6=lambda: any(":" in host for _, host, _ in transport.sockets),
-        )
+        resolver = Resolver(lookup, ipv6=lambda: any(":" in host for _, host, _ in transport.sockets))
         self.trunks = TrunkLines(core, resolver, wall, self.alerts, self.book.plan)
         self.book.on_change(self.trunks.plan_changed)
         transport.on_external_change(self.trunks.address_changed)

@@ -240,7 +240,8 @@ class Exchange(Service):
         extensions = self.extensions = Extensions(self.reactor, database, self.directory, realm)
         await extensions.start()
         lines = self.lines = Lines(
-            self.core, self.transport, self.reactor, settings, self.directory, database, self.tasks, self.wall, cdr
+            self.core, self.transport, self.reactor, settings, self.directory, database, self.tasks, self.wall, cdr,
+            self.lookup,
         )
         self.guard.is_trunk = lines.trunks.is_trunk
         await lines.start()

@@ -26,9 +26,11 @@ from pbx.transaction.limits import Limits
 from pbx.transaction.timers import Timers
 from pbx.transport.guard import Guard, GuardSettings
 from pbx.transport.layer import TransportLayer, TransportSettings
+from pbx.transport.lookup import Lookup
 from tests.store.case import DatabaseTestCase
 from tests.store.logged import logged
 from tests.transport.rig import NoTrace
+from tests.transport.test_resolver import Zone
 from tests.wire.process import reactor
 
 CONFIGURATION = """
@@ -64,8 +66,7 @@ class LinesTests(DatabaseTestCase):
         """
         A configuration.
         """
-        # With name servers of its own it looks at no file every minute.
-        (self.folder / "config.yml").write_text("server: {dns: [127.0.0.1]}\n" + text)
+        (self.folder / "config.yml").write_text(text)
         return load(self.folder / "config.yml", {}, self.folder / "data")
 
     async def lines(self, text: str, database: Database | None = None) -> Lines:
@@ -79,7 +80,8 @@ class LinesTests(DatabaseTestCase):
         core = UserAgentCore(reactor, Timers(), transactions, tasks, UserAgentSettings())
         people = Directory([Extension("1001", "Ann", permissions=Permissions(hours="lunch"))])
         lines = Lines(
-            core, transport, reactor, self.settings(text), people, database or self.database, tasks, time.time, cdr
+            core, transport, reactor, self.settings(text), people, database or self.database, tasks, time.time, cdr,
+            Lookup(Zone(), reactor),
         )
         await lines.start()
         self.addCleanup(lambda: Deferred.fromCoroutine(lines.stop()))
