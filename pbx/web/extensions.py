@@ -183,7 +183,7 @@ class Extensions:
         return {"extensions": [shown(extension) for extension in await self._extensions.list()]}
 
     async def _get(self, ask: Ask) -> object:
-        return shown(await self._existing(ask))
+        return shown(await existing(self._extensions, ask))
 
     async def _add(self, ask: Ask) -> Reply:
         body: NewExtension = ask.body
@@ -210,7 +210,7 @@ class Extensions:
         return Reply(shown(extension), HTTPStatus.CREATED, {"Location": f"/api/extensions/{body.number}"})
 
     async def _change(self, ask: Ask) -> object:
-        before = await self._existing(ask)
+        before = await existing(self._extensions, ask)
         given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
         password = given.pop("password", None)
         if given.setdefault("number", before.number) != before.number:
@@ -222,31 +222,45 @@ class Extensions:
             await self._extensions.update(after, password)
         except ExtensionGoneError:
             # Somebody else has just removed it.
-            raise _missing(after.number)
+            raise missing(after.number)
         changed = shown(after) | ({"password": "changed"} if password is not None else {})
         self._audit.wrote(ask.actor, "change", f"extension {after.number}", shown(before), changed)
         return shown(after)
 
     async def _remove(self, ask: Ask) -> Reply:
-        before = await self._existing(ask)
+        before = await existing(self._extensions, ask)
         if self._numbers is not None:
             refuse_if_used(self._numbers, before.number)
         if not await self._extensions.remove(before.number):
-            raise _missing(before.number)
+            raise missing(before.number)
         self._audit.wrote(ask.actor, "remove", f"extension {before.number}", shown(before), None)
         return Reply(status=HTTPStatus.NO_CONTENT)
 
-    async def _existing(self, ask: Ask) -> Extension:
-        number = ask.path["number"]
-        extension: Extension | None = None
-        if number.isascii() and number.isdigit():
-            extension = await self._extensions.get(number)
-        if extension is None:
-            raise _missing(number)
-        return extension
+
+async def existing(extensions: Any, ask: Ask) -> Extension:
+    """
+    The extension of a path.
+
+    Args:
+        extensions: An :class:`IExtensions`.
+        ask: The request.
+
+    Raises:
+        Problem: 404 when there is none.
+    """
+    number = ask.path["number"]
+    extension: Extension | None = None
+    if number.isascii() and number.isdigit():
+        extension = await extensions.get(number)
+    if extension is None:
+        raise missing(number)
+    return extension
 
 
-def _missing(number: str) -> Problem:
+def missing(number: str) -> Problem:
+    """
+    The answer where there is no extension with a number.
+    """
     return Problem(HTTPStatus.NOT_FOUND, f"There is no extension {number}.")
 
 

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any
 
 import attrs
@@ -14,12 +13,11 @@ from msgspec import UNSET, Meta, UnsetType
 from pbx.directory.handling import FollowMe, Handling
 from pbx.features.star import LONGEST_RINGING, MOST_BLOCKED, MOST_SIMULTANEOUS, SHORTEST_RINGING
 from pbx.ops.section import printable
-from pbx.web.extensions import ExtensionGoneError
-from pbx.web.problems import Problem, wrong_fields
+from pbx.web.extensions import ExtensionGoneError, existing, missing
+from pbx.web.problems import wrong_fields
 from pbx.web.routes import Ask, Route
 
 if TYPE_CHECKING:
-    from pbx.directory.extension import Extension
     from pbx.web.destinations import Numbers
 
 FORWARDS = ("forward_always", "forward_busy", "forward_no_answer", "forward_unregistered")
@@ -132,10 +130,10 @@ class HandlingOfExtensions:
         ]
 
     async def _get(self, ask: Ask) -> object:
-        return attrs.asdict((await self._existing(ask)).handling)
+        return attrs.asdict((await existing(self._extensions, ask)).handling)
 
     async def _change(self, ask: Ask) -> object:
-        before = await self._existing(ask)
+        before = await existing(self._extensions, ask)
         given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
         if "follow_me" in given:
             given["follow_me"] = tuple(FollowMe(**msgspec.structs.asdict(step)) for step in given["follow_me"])
@@ -146,7 +144,7 @@ class HandlingOfExtensions:
             after: Handling = (await self._extensions.change_handling(before.number, given)).handling
         except ExtensionGoneError:
             # Somebody else has just removed it.
-            raise _missing(before.number)
+            raise missing(before.number)
         subject = f"handling of extension {before.number}"
         self._audit.wrote(ask.actor, "change", subject, attrs.asdict(before.handling), attrs.asdict(after))
         return attrs.asdict(after)
@@ -172,16 +170,3 @@ class HandlingOfExtensions:
             if len(given.get(name, ())) > most:
                 faults.append((name, f"found {len(given[name])}; allowed are up to {most}"))
         return faults
-
-    async def _existing(self, ask: Ask) -> Extension:
-        number = ask.path["number"]
-        extension: Extension | None = None
-        if number.isascii() and number.isdigit():
-            extension = await self._extensions.get(number)
-        if extension is None:
-            raise _missing(number)
-        return extension
-
-
-def _missing(number: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, f"There is no extension {number}.")

@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -13,8 +12,8 @@ from msgspec import UNSET
 
 from pbx.ops.plan_sections import Permissions as PermissionsBody
 from pbx.web.changes import changed
-from pbx.web.extensions import ExtensionGoneError
-from pbx.web.problems import Problem, wrong_fields
+from pbx.web.extensions import ExtensionGoneError, existing, missing
+from pbx.web.problems import wrong_fields
 from pbx.web.routes import Ask, Route
 
 if TYPE_CHECKING:
@@ -51,10 +50,10 @@ class PermissionsOfExtensions:
         return [Route("GET", path, self._get), Route("PUT", path, self._change, body=ChangedPermissions)]
 
     async def _get(self, ask: Ask) -> object:
-        return self._shown(await self._existing(ask))
+        return self._shown(await existing(self._extensions, ask))
 
     async def _change(self, ask: Ask) -> object:
-        before = await self._existing(ask)
+        before = await existing(self._extensions, ask)
         given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
         faults = self._faults(given)
         if faults:
@@ -63,7 +62,7 @@ class PermissionsOfExtensions:
             after: Extension = await self._extensions.change_permissions(before.number, given)
         except ExtensionGoneError:
             # Somebody else has just removed it.
-            raise _missing(before.number)
+            raise missing(before.number)
         subject = f"permissions of extension {before.number}"
         self._audit.wrote(
             ask.actor, "change", subject, attrs.asdict(before.permissions), attrs.asdict(after.permissions)
@@ -87,16 +86,3 @@ class PermissionsOfExtensions:
             name: getattr(limits, name) if getattr(own, name) is None else getattr(own, name) for name in names
         }
         return {**attrs.asdict(own), "allow_external": extension.allow_external, "in_force": in_force}
-
-    async def _existing(self, ask: Ask) -> Extension:
-        number = ask.path["number"]
-        extension: Extension | None = None
-        if number.isascii() and number.isdigit():
-            extension = await self._extensions.get(number)
-        if extension is None:
-            raise _missing(number)
-        return extension
-
-
-def _missing(number: str) -> Problem:
-    return Problem(HTTPStatus.NOT_FOUND, f"There is no extension {number}.")
