@@ -31,7 +31,14 @@ def changed(new: type[msgspec.Struct], *without: str) -> type[msgspec.Struct]:
 
 def given(body: msgspec.Struct) -> dict[str, Any]:
     """
-    The fields that a body has, as plain values.
+    The fields that a body has, as plain values: what JSON has no type for, such as an amount, as text.
     """
     plain: dict[str, Any] = msgspec.to_builtins(body)
     return plain
+
+
+def named(body: msgspec.Struct) -> dict[str, Any]:
+    """
+    The fields that a body has, each as the value that it was read as.
+    """
+    return {name: value for name, value in msgspec.structs.asdict(body).items() if value is not UNSET}

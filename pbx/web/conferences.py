@@ -15,6 +15,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pbx.directory.places import Room
 from pbx.features.conference.rooms import TooManyRoomsError
 from pbx.ops.section import printable
+from pbx.web.changes import named
 from pbx.web.places import PlaceExistsError, PlaceGoneError
 from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Reply, Route
@@ -198,7 +199,7 @@ class Conferences:
 
     async def _change(self, ask: Ask) -> object:
         before = await self._configured(ask)
-        given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
+        given = named(ask.body)
         if given.setdefault("number", before.number) != before.number:
             raise wrong_fields([("number", "cannot be changed; add another conference and remove this one")])
         if "max_members" in given:

@@ -14,6 +14,7 @@ from zope.interface import Interface
 
 from pbx.directory.extension import Extension
 from pbx.ops.section import printable
+from pbx.web.changes import named
 from pbx.web.destinations import refuse_if_used
 from pbx.web.passwords import password_fault
 from pbx.web.problems import Problem, wrong_fields
@@ -211,7 +212,7 @@ class Extensions:
 
     async def _change(self, ask: Ask) -> object:
         before = await existing(self._extensions, ask)
-        given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
+        given = named(ask.body)
         password = given.pop("password", None)
         if given.setdefault("number", before.number) != before.number:
             raise wrong_fields([("number", "cannot be changed; add another extension and remove this one")])

@@ -13,6 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 from pbx.directory.handling import FollowMe, Handling
 from pbx.features.star import LONGEST_RINGING, MOST_BLOCKED, MOST_SIMULTANEOUS, SHORTEST_RINGING
 from pbx.ops.section import printable
+from pbx.web.changes import named
 from pbx.web.extensions import ExtensionGoneError, existing, missing
 from pbx.web.problems import wrong_fields
 from pbx.web.routes import Ask, Route
@@ -134,7 +135,7 @@ class HandlingOfExtensions:
 
     async def _change(self, ask: Ask) -> object:
         before = await existing(self._extensions, ask)
-        given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
+        given = named(ask.body)
         if "follow_me" in given:
             given["follow_me"] = tuple(FollowMe(**msgspec.structs.asdict(step)) for step in given["follow_me"])
         faults = self._faults(before.number, given)

@@ -7,11 +7,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import attrs
-import msgspec
-from msgspec import UNSET
 
 from pbx.ops.plan_sections import Permissions as PermissionsBody
-from pbx.web.changes import changed
+from pbx.web.changes import changed, named
 from pbx.web.extensions import ExtensionGoneError, existing, missing
 from pbx.web.problems import wrong_fields
 from pbx.web.routes import Ask, Route
@@ -54,7 +52,7 @@ class PermissionsOfExtensions:
 
     async def _change(self, ask: Ask) -> object:
         before = await existing(self._extensions, ask)
-        given = {key: value for key, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
+        given = named(ask.body)
         faults = self._faults(given)
         if faults:
             raise wrong_fields(faults)

@@ -17,6 +17,7 @@ from pbx.features.voicemail.mailboxes import FOLDERS, GREETINGS, Folder, Mailbox
 from pbx.features.voicemail.pin import LONGEST, SHORTEST, pin_fault
 from pbx.ops.section import printable
 from pbx.web import files
+from pbx.web.changes import named
 from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Reply, Route, Upload
 
@@ -195,7 +196,7 @@ class VoicemailResource:
     async def _change(self, ask: Ask) -> Reply:
         number = ask.path["number"]
         before: Mailbox | None = self._mailboxes.mailbox(number)
-        changes = {name: value for name, value in msgspec.structs.asdict(ask.body).items() if value is not UNSET}
+        changes = named(ask.body)
         owners = changes.get("owners")
         if before is None:
             if not (number.isascii() and number.isdigit() and len(number) <= 20):
