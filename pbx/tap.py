@@ -23,7 +23,6 @@ from twisted.logger import Logger
 from pbx.calls.record import Recorder
 from pbx.calls.switchboard import Switchboard
 from pbx.calls.trace import CallTrace
-from pbx.condition import Condition
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.furniture import Furniture
@@ -56,6 +55,7 @@ from pbx.registrar.keepalive import KeepAlive
 from pbx.registrar.location import Location
 from pbx.registrar.registrar import Registrar
 from pbx.reloading import Reloading, ensure_certificate, ground, upper
+from pbx.status import ExchangeStatus
 from pbx.store.bindings import Bindings
 from pbx.store.cdr import Cdr
 from pbx.store.database import Database, DatabaseDown, DatabaseTimeout
@@ -325,7 +325,7 @@ class Exchange(Service):
         if lines is None or switchboard is None:
             raise RuntimeError("the floors below have not started")
         return WebSite(
-            self.reactor, self.web, exchange=Condition(self, VERSION), switchboard=switchboard,
+            self.reactor, self.web, exchange=ExchangeStatus(self, VERSION), switchboard=switchboard,
             extensions=extensions, cdr=cdr, location=location, guard=self.guard, system=system,
             tasks=self.tasks, wall=self.wall,
             numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes, lambda: lines.book.plan),

@@ -41,7 +41,7 @@ FLOORS = {
     "lamps": 12,
     "mailroom": 12,
     "lines": 12,
-    "condition": 12,
+    "status": 12,
     "reloading": 12,
     "tap": 13,
     "cli": 13,

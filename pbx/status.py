@@ -12,7 +12,7 @@ COUNTERS = ("requests_received", "requests_sent", "retransmissions_received", "r
 """What of the transactions' counters is shown."""
 
 
-class Condition:
+class ExchangeStatus:
     """
     What can be said of an exchange from outside, at any moment of its start: an ``IStatus``.
 
