@@ -10,10 +10,11 @@ from attrs import frozen
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.logger import Logger
 
-from pbx.calls.register import bracketed, escaped, registrar
+from pbx.calls.register import registrar
 from pbx.dialog.inquiry import NoAnswer, ask
 from pbx.dialog.useragent import contact_of, new_call_id, new_tag
 from pbx.sip.message import Headers, Request
+from pbx.sip.uri import host_part, user_part
 from pbx.transport.flow import FlowClosed, address_text
 from pbx.transport.resolver import ResolveError
 
@@ -178,7 +179,7 @@ class Health:
         """
         try:
             flow = await self._core.transactions.transport.open(target)
-            request = self._request(contact_of(flow, escaped(self._trunk.username or "pbx")))
+            request = self._request(contact_of(flow, user_part(self._trunk.username or "pbx")))
             response = await ask(self._core, request, flow, PATIENCE, first_word=True)
         except FlowClosed as error:
             return f"can't be reached ({error})"
@@ -194,11 +195,11 @@ class Health:
 
     def _request(self, contact: str) -> Request:
         trunk = self._trunk
-        domain = bracketed(trunk.domain)
+        domain = host_part(trunk.domain)
         headers = Headers()
         for name, value in (
             ("Max-Forwards", "70"),
-            ("From", f"<sip:{escaped(trunk.username or 'pbx')}@{domain}>;tag={new_tag()}"),
+            ("From", f"<sip:{user_part(trunk.username or 'pbx')}@{domain}>;tag={new_tag()}"),
             ("To", f"<sip:{domain}>"),
             ("Call-ID", new_call_id()),
             ("CSeq", "1 OPTIONS"),

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
 from attrs import evolve, frozen
 from zope.interface import implementer
@@ -20,7 +19,7 @@ from pbx.sdp.mapping import DECODABLE
 from pbx.sip.address import NameAddr
 from pbx.sip.message import Headers, ProtocolError, Request
 from pbx.sip.reasons import reason_header
-from pbx.sip.uri import URI
+from pbx.sip.uri import URI, user_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,9 +38,6 @@ MOST_BYTES = 1300 - 125
 """Bytes of an INVITE over UDP before it is sent (RFC 3261 18.1.1: 1,300 at most, since fragments get lost), less those
 that are added on the way: a Via, of the longest address, and Min-SE after a 422."""
 
-
-USER = "-_.!~*'()&=+$,;?/"
-"""What may stand unescaped in the user part of a URI, besides letters and digits (RFC 3261 25.1)."""
 
 MOST_TAGS = 20
 """Forks behind one phone by whose tags its leg is known."""
@@ -86,15 +82,7 @@ def address_of(name: str, number: str, host: str) -> str:
     """
     A number at our host as a header value; empty names are left out.
     """
-    return str(NameAddr(name, URI("sip", user_of(number), None, host, None, (), ()), ()))
-
-
-@lru_cache(maxsize=4096)
-def user_of(number: str) -> str:
-    """
-    A number as the user part of a URI: what may not stand there is escaped, since from beyond the house anything comes.
-    """
-    return quote(number, safe=USER)
+    return str(NameAddr(name, URI("sip", user_part(number), None, host, None, (), ()), ()))
 
 
 class ICalleeOwner(ILegOwner):
@@ -180,7 +168,7 @@ class OutboundLeg(Leg):
             max_forwards: The caller's Max-Forwards less one (RFC 7332).
             profile: The transport of the media offered.
         """
-        contact = contact_of(self.flow, user_of(self.party if caller.anonymous else caller.number))
+        contact = contact_of(self.flow, user_part(self.party if caller.anonymous else caller.number))
         name, kept = "" if caller.anonymous else caller.name, [*formats]
         while True:
             offer = self._audio().offer(kept, profile=profile)

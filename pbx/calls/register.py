@@ -7,7 +7,6 @@ from __future__ import annotations
 import re
 import secrets
 from typing import TYPE_CHECKING
-from urllib.parse import quote
 
 from attrs import frozen
 
@@ -17,7 +16,7 @@ from pbx.dialog.useragent import ALLOW, new_call_id, new_tag
 from pbx.sip.address import NameAddr, parse_list
 from pbx.sip.grammar import number
 from pbx.sip.message import Headers, ParseError, Request
-from pbx.sip.uri import URI
+from pbx.sip.uri import URI, host_part, user_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,9 +43,6 @@ LONGEST_WAIT = 3_600.0
 
 MOST_ROUTES = 8
 """Hops of a Service-Route that are kept; a provider has one or two."""
-
-PATH_SAFE = "+*-_.!~'()&=$,;?/"
-"""What needs no escape in the user part of a URI (RFC 3261 25.1)."""
 
 
 @frozen
@@ -153,7 +149,7 @@ class RegisterClient:
 
     def _request(self, flow: Flow, expires: int) -> Request:
         self._cseq += 1
-        account = f"<sip:{escaped(self._trunk.username)}@{bracketed(self._trunk.domain)}>"
+        account = f"<sip:{user_part(self._trunk.username)}@{host_part(self._trunk.domain)}>"
         headers = Headers()
         for name, value in (
             ("Max-Forwards", "70"),
@@ -211,20 +207,6 @@ def registrar(trunk: Trunk) -> str:
     The Request-URI of a REGISTER: the provider's domain (RFC 3261 10.2).
     """
     return str(URI("sip", None, None, trunk.host.strip("[]"), trunk.port if trunk.port not in (5060, 5061) else None))
-
-
-def escaped(user: str) -> str:
-    """
-    An account or number as the user part of a URI.
-    """
-    return quote(user, safe=PATH_SAFE)
-
-
-def bracketed(host: str) -> str:
-    """
-    A host as a URI has it: IPv6 in brackets.
-    """
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def _words(response: Response) -> str:

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from pbx.calls.health import UNKNOWN, Health
-from pbx.calls.register import MARK, RegisterClient, bracketed, escaped
+from pbx.calls.register import MARK, RegisterClient
 from pbx.calls.registration import Registration
 from pbx.calls.trunk_targets import TrunkTargets
 from pbx.dialog.credentials import DigestCredentials, ICredentials
 from pbx.dialog.useragent import contact_of
 from pbx.directory.trunk import TrunkState
 from pbx.sip.token import random_hex
+from pbx.sip.uri import host_part, user_part
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,13 +167,13 @@ class TrunkLine:
         What is called there for a number.
         """
         port = "" if self.trunk.port in (None, 5060, 5061) else f":{self.trunk.port}"
-        return f"sip:{escaped(number)}@{bracketed(self.trunk.host)}{port}"
+        return f"sip:{user_part(number)}@{host_part(self.trunk.host)}{port}"
 
     def from_uri(self, number: str) -> str:
         """
         Who we are there under a number.
         """
-        return f"sip:{escaped(number)}@{bracketed(self.trunk.domain)}"
+        return f"sip:{user_part(number)}@{host_part(self.trunk.domain)}"
 
     # Its life.
 
@@ -312,5 +313,5 @@ def contact_at(trunk: Trunk, mark: str, flow: Flow) -> str:
     """
     Our Contact value at a trunk, with our mark in its URI.
     """
-    contact = contact_of(flow, escaped(trunk.contact_user or trunk.username or "pbx"))
+    contact = contact_of(flow, user_part(trunk.contact_user or trunk.username or "pbx"))
     return f"{contact[:-1]};{MARK}={mark}>"

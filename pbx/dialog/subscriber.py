@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pbx.dialog.dialog import Dialog
 from pbx.dialog.subscription import Body, Subscription
 from pbx.sip.event import Event
+from pbx.sip.uri import host_part
 
 if TYPE_CHECKING:
     from pbx.dialog.notifier import Notifier
@@ -64,8 +65,7 @@ class Subscriber:
         """
         The exchange's own address towards this subscriber, as a URI has it.
         """
-        host = self.subscription.dialog.flow.sent_by[0]
-        return f"[{host}]" if ":" in host else host
+        return host_part(self.subscription.dialog.flow.sent_by[0])
 
     # Source
 

@@ -6,13 +6,13 @@ that a switch is on.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
 
 from zope.interface import implementer
 
 from pbx.dialog.notifier import IEventPackage
 from pbx.sip.dialog_info import DIALOG_INFO, DialogElement, Participant, dialog_info
 from pbx.sip.message import ProtocolError
+from pbx.sip.uri import user_part
 
 if TYPE_CHECKING:
     from pbx.dialog.notifier import Notifier
@@ -27,9 +27,6 @@ DND, UNREGISTERED, SWITCHED_ON = "dnd", "unregistered", "on"
 
 HIDDEN = Participant("sip:anonymous@anonymous.invalid", "Anonymous")
 """Who does not want to be known (RFC 3323 4.1.1.3)."""
-
-_USER = "-_.!~*'()&=+$,;?/"
-"""What the user part of a URI holds unescaped, besides letters and digits (RFC 3261 25.1)."""
 
 
 @implementer(IEventPackage)
@@ -128,7 +125,7 @@ def address(number: str, host: str) -> str:
     """
     The address of a number at this exchange, whatever it is made of.
     """
-    return f"sip:{quote(number, safe=_USER)}@{host}"
+    return f"sip:{user_part(number)}@{host}"
 
 
 def _element(line: Line, local: Participant, host: str) -> DialogElement:

@@ -15,6 +15,7 @@ from pbx.dialog.subscription import Body
 from pbx.features.blf import address
 from pbx.sip.message import ProtocolError
 from pbx.sip.message_summary import MESSAGE_SUMMARY, MessageSummary
+from pbx.sip.uri import host_part
 
 if TYPE_CHECKING:
     from pbx.dialog.notifier import Notifier
@@ -172,8 +173,7 @@ class Mwi:
         return False
 
     def _notify(self, binding: Binding, summary: MessageSummary) -> None:
-        host = binding.flow.sent_by[0]
-        account = address(binding.aor, f"[{host}]" if ":" in host else host)
+        account = address(binding.aor, host_part(binding.flow.sent_by[0]))
         body = Body(MESSAGE_SUMMARY, evolve(summary, account=account).to_bytes())
         send_notice(self._notifier.core, binding.flow, binding.contact, binding.aor, self.name, body)
 

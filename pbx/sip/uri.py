@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
-from urllib.parse import unquote
+from urllib.parse import quote, unquote
 
 from attrs import frozen
 
@@ -15,6 +15,9 @@ from pbx.sip.error import ParseError
 from pbx.sip.grammar import Params, find_param, format_params, is_host, number
 
 MALFORMED = "Malformed URI"
+
+USER = "-_.!~*'()&=+$,;?/"
+"""What may stand unescaped in the user part of a URI, besides letters and digits (RFC 3261 25.1)."""
 
 _scheme = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]*").fullmatch
 # Printable ASCII without space, quotes and angle brackets. More than the RFC allows: phones (Grandstream, Yealink) send
@@ -114,6 +117,21 @@ class URI:
 
 
 _WEIGHTY = frozenset({"user", "ttl", "method", "maddr", "transport"})
+
+
+@lru_cache(maxsize=4096)
+def user_part(text: str) -> str:
+    """
+    A number or an account as the user part of a URI: what may not stand there is escaped, whoever has written it.
+    """
+    return quote(text, safe=USER)
+
+
+def host_part(host: str) -> str:
+    """
+    A host as a URI has it: IPv6 in brackets.
+    """
+    return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
 def parse_host(text: str, what: str = "URI") -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.sip.message import ParseError
-from pbx.sip.uri import URI
+from pbx.sip.uri import URI, host_part, user_part
 
 
 class ParseTests(SynchronousTestCase):
@@ -160,3 +160,30 @@ class EquivalenceTests(SynchronousTestCase):
         ):
             self.assertFalse(URI.parse(one).equivalent(URI.parse(other)), one)
             self.assertFalse(URI.parse(other).equivalent(URI.parse(one)), one)
+
+
+class PartTests(SynchronousTestCase):
+    """
+    Parts for URIs that are put together.
+    """
+
+    def test_user(self) -> None:
+        """
+        What a URI can't hold is escaped, so that nothing of it ends the user part or the header; the rest stays.
+        """
+        for text, part in (
+            ("+49(30)123-45", "+49(30)123-45"),
+            ("*72#", "*72%23"),
+            ("a@b", "a%40b"),
+            ("a:b", "a%3Ab"),
+            ("J\u00f6rg> \r\n", "J%C3%B6rg%3E%20%0D%0A"),
+        ):
+            self.assertEqual(user_part(text), part)
+
+    def test_host(self) -> None:
+        """
+        IPv6 stands in brackets, once.
+        """
+        hosts = ("192.0.2.1", "pbx.example.com", "2001:db8::1", "[2001:db8::1]")
+        parts = ["192.0.2.1", "pbx.example.com", "[2001:db8::1]", "[2001:db8::1]"]
+        self.assertEqual([host_part(host) for host in hosts], parts)
