@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pbx.calls.outbound import CallerIdentity
+from pbx.directory.inbound import number_beyond
 from pbx.directory.numbering import received
 from pbx.sip.address import NameAddr, parse_list
 from pbx.sip.dialled import dialled_number
@@ -75,23 +76,8 @@ def numbers_of(number: str, trunk: str, situation: Situation) -> tuple[str, str]
         situation: Which those are.
     """
     site = situation.plan.site
-    public = received(number, site)
-    party = public.known
-    if is_of_the_house(party, situation):
-        # RFC 3261 has no word for it; nobody beyond the house is ever taken for an extension.
-        party = f"{party}@{trunk}"
+    party, public = number_beyond(number, trunk, situation), received(number, site)
     return party, _dialled_here(party, public.national if public.call_class != "international" else "", site, situation)
-
-
-def is_of_the_house(number: str, situation: Situation) -> bool:
-    """
-    Whether a number is that of an extension, place or mailbox here.
-    """
-    return (
-        number in situation.numbers
-        or situation.places.place(number) is not None
-        or number in situation.mailboxes
-    )
 
 
 def called_numbers(request: Request, trunk: Trunk) -> tuple[str, ...]:
@@ -136,7 +122,7 @@ def asks_for_privacy(request: Request) -> bool:
 
 def _dialled_here(party: str, national: str, site: Site, situation: Situation) -> str:
     dialled = site.outside_prefix + national if national else party
-    return party if is_of_the_house(dialled, situation) else dialled
+    return party if situation.is_here(dialled) else dialled
 
 
 def _asserted(request: Request) -> NameAddr | None:

@@ -40,8 +40,7 @@ def emergency_number(dialled: str, situation: Situation) -> str:
         return named
     for number in (dialled, dialled.removeprefix(plan.site.outside_prefix)):
         if numbering.is_emergency(number, plan.site):
-            here = dialled in situation.numbers or dialled in situation.mailboxes
-            return "" if here or situation.places.place(dialled) is not None else number
+            return "" if situation.is_here(dialled) else number
     return ""
 
 

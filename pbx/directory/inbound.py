@@ -72,15 +72,14 @@ def entrance(request: RouteRequest, situation: Situation) -> Entrance:
     return Entrance(known, tuple(reasons))
 
 
-def caller_beyond(number: str, trunk: str, situation: Situation) -> str:
+def number_beyond(number: str, trunk: str, situation: Situation) -> str:
     """
-    Whom the number stands for by which a provider names a caller: E.164 where that is known.
+    Whom a number beyond the house stands for, as a provider names a caller: E.164 where that is known.
 
     Nobody beyond the house is ever taken for an extension or a place: ``1001`` over trunk Primary is ``1001@Primary``.
     """
     known = numbering.received(number, situation.plan.site).known
-    here = known in situation.numbers or situation.places.place(known) is not None or known in situation.mailboxes
-    return f"{known}@{trunk}" if here else known
+    return f"{known}@{trunk}" if situation.is_here(known) else known
 
 
 def _did(called: tuple[str, ...], plan: Plan) -> str:

@@ -12,7 +12,7 @@ from attrs import evolve, field, frozen
 
 from pbx.directory.decision import Destination, RouteRequest
 from pbx.directory.dialplan import after
-from pbx.directory.inbound import caller_beyond
+from pbx.directory.inbound import number_beyond
 from pbx.directory.opening import zone
 from pbx.directory.trunk import IDLE, TrunkState
 
@@ -156,7 +156,7 @@ def call(
         address: Where the caller's phone is.
     """
     if trunk:
-        caller = caller_beyond(caller, trunk, situation)
+        caller = number_beyond(caller, trunk, situation)
         called = tuple(dict.fromkeys(each for each in (*called, number) if each))
         number = called[0] if called else ""
     return RouteRequest(

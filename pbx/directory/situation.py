@@ -165,3 +165,9 @@ class Situation:
     switches: Switches = MappingProxyType({})
     now: Callable[[], dt.datetime] = _now
     callbacks: Callbacks = MappingProxyType({})
+
+    def is_here(self, number: str) -> bool:
+        """
+        Whether a number is that of an extension, place or mailbox of the house.
+        """
+        return number in self.numbers or self.places.place(number) is not None or number in self.mailboxes
