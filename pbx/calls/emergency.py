@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import datetime as dt
 from typing import TYPE_CHECKING, Final
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import define, frozen
 from twisted.logger import Logger
@@ -19,6 +18,7 @@ from pbx.calls.alerts import NoAlerts
 from pbx.calls.events import CallEnded, CallsMerged
 from pbx.calls.notification import Notifications
 from pbx.directory.decision import CALLED_BACK, Decision, Destination
+from pbx.directory.opening import zone
 from pbx.sip.multipart import Part
 from pbx.sip.pidf import PIDF
 from pbx.sip.pidf_lo import LocationDocument
@@ -300,12 +300,7 @@ def place_of(location: Location | None) -> str:
 
 
 def _local(now: float, site: Site) -> str:
-    zone: dt.tzinfo
-    try:
-        zone = ZoneInfo(site.time_zone)
-    except (ZoneInfoNotFoundError, ValueError):
-        zone = dt.UTC
-    return dt.datetime.fromtimestamp(now, zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+    return dt.datetime.fromtimestamp(now, zone(site.time_zone)).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _rfc3339(moment: dt.datetime) -> str:

@@ -8,13 +8,13 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import define
 from twisted.logger import Logger
 
 from pbx.calls.events import CallEnded, CallsMerged, LegAnswered, LegBegan, LegEnded
 from pbx.directory.numbering import dialled
+from pbx.directory.opening import zone
 from pbx.directory.permissions import NOTHING_USED, Usage
 from pbx.directory.rates import cost, rate_of
 
@@ -62,8 +62,6 @@ class UsageCounters:
         wall: The time of day in seconds since 1970, to know when a day begins.
         book: The plan: the site's time zone, and the rates.
     """
-
-    log = Logger()
 
     def __init__(self, clock: IReactorTime, wall: Callable[[], float], book: PlanBook) -> None:
         self._clock = clock
@@ -216,15 +214,10 @@ class UsageCounters:
 
     def _day(self) -> tuple[float, float]:
         self._zone = self._book.plan.site.time_zone
-        zone: dt.tzinfo
-        try:
-            zone = ZoneInfo(self._zone)
-        except (ZoneInfoNotFoundError, ValueError):
-            self.log.error("There is no time zone {zone}: days are reckoned by UTC", zone=self._zone)
-            zone = dt.UTC
-        today = dt.datetime.fromtimestamp(self._wall(), zone).date()
+        here = zone(self._zone)
+        today = dt.datetime.fromtimestamp(self._wall(), here).date()
         began, ends = (
-            dt.datetime.combine(day, dt.time(), zone).timestamp() for day in (today, today + dt.timedelta(days=1))
+            dt.datetime.combine(day, dt.time(), here).timestamp() for day in (today, today + dt.timedelta(days=1))
         )
         return began, ends
 

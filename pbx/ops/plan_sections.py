@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from pbx.directory import emergency, inbound_route, outbound_route, pattern, plan, time_condition, trunk
+from pbx.directory.handling import ANONYMOUS
 from pbx.directory.numbering import is_country
 from pbx.directory.permissions import USUAL_CLASSES, CallClass, TollLimits
 from pbx.ops.section import (
@@ -34,10 +35,8 @@ def _zone(value: str | None) -> None:
     if value is not None:
         try:
             ZoneInfo(value)
-        except (OSError, ValueError):
+        except (KeyError, OSError, ValueError):
             # ZoneInfoNotFoundError is a KeyError with a message for programmers.
-            raise ValueError("there is no such time zone") from None
-        except KeyError:
             raise ValueError("there is no such time zone") from None
 
 
@@ -62,7 +61,7 @@ def _pattern(value: str | None) -> None:
 
 
 def _caller(value: str) -> None:
-    if value != "anonymous":
+    if value != ANONYMOUS:
         _pattern(value)
 
 
@@ -84,7 +83,7 @@ PATTERN = (
     "or nothing)"
 )
 Pattern = Annotated[str, Meta(description=f"a pattern: {PATTERN}", extra={"check": _pattern})]
-Caller = Annotated[str, Meta(description=f"anonymous, or a pattern: {PATTERN}", extra={"check": _caller})]
+Caller = Annotated[str, Meta(description=f"{ANONYMOUS}, or a pattern: {PATTERN}", extra={"check": _caller})]
 Patterns = Annotated[
     tuple[str, ...], Meta(description=f"a list of patterns: {PATTERN}", extra={"check": _patterns})
 ]
