@@ -24,7 +24,7 @@ class IAlerts(Interface):
         Something is wrong, and stays so until :meth:`settled`; the same once more changes nothing but its text.
 
         Args:
-            kind: What kind of thing: ``trunk``, ``toll_limit``, ``emergency``, ``loop``.
+            kind: What kind of thing: ``trunk``, ``trunk_password``, ``toll_limit``, ``emergency``, ``loop``.
             subject: Which: the name of a trunk, the number of an extension.
             text: What is wrong, and what to do, in words; the first sentence says what it is about.
             detail: What programs want to know of it.

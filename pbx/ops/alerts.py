@@ -43,7 +43,7 @@ MOST_URGENT_MAILS: Final = 300
 
 HOUR: Final = 3600.0
 
-OCCURRENCES: Final = frozenset({"emergency", "inbound", "loop", "toll_limit"})
+OCCURRENCES: Final = frozenset({"emergency", "loop", "toll_limit"})
 """Kinds that have happened, and of which nobody will say that they are well again: to take note of one settles it."""
 
 
