@@ -115,9 +115,6 @@ class Otherwise:
         )
 
 
-AS_IT_IS = Otherwise()
-
-
 def time_at(text: str, situation: Situation) -> dt.datetime:
     """
     A time as a person writes it: ISO 8601, without a zone that of the site.

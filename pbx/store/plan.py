@@ -123,14 +123,9 @@ class StoredPlan:
         rows = await self._database.query(f"{SELECT} WHERE kind = %s AND name = %s", (kind, name))
         return self._read(rows[0]) if rows else None
 
-    async def add(self, kind: Kind, piece: Piece, position: int | None = None) -> None:
+    async def add(self, kind: Kind, piece: Piece) -> None:
         """
-        Keep a new one; the next call goes by it.
-
-        Args:
-            kind: Its kind.
-            piece: It.
-            position: How many of its kind are asked before it; ``None`` for all.
+        Keep a new one, behind all of its kind; the next call goes by it.
 
         Raises:
             Duplicate: The name is taken.
@@ -145,11 +140,9 @@ class StoredPlan:
                 "INSERT INTO plan (kind, name, value, secret, position)"
                 " SELECT %s, %s, %s, %s, coalesce(max(position), 0) + 1 FROM plan WHERE kind = %s", (*values, kind)
             )
-            if position is not None:
-                await _place(transaction, kind, piece.name, position)
 
         await self._database.interact(work)
-        await self._fresh(kind, piece.name, moved=position is not None)
+        await self._fresh(kind, piece.name)
 
     async def update(self, kind: Kind, piece: Piece, *, password: bool = False) -> None:
         """

@@ -31,8 +31,8 @@ class ServerCertificate:
     """
     The certificate we show to whoever connects, with its key; TLS 1.2 or newer.
 
-    It serves SIP and the web alike. Connections made after :meth:`reload` get the new certificate, those there are go
-    on with the one they began with.
+    It serves SIP and the web alike. Connections made after another was put in place (:meth:`prepare`) get that one,
+    those there are go on with the one they began with.
     """
 
     def __init__(self, certificate: Path, key: Path) -> None:
@@ -46,18 +46,7 @@ class ServerCertificate:
         Raises:
             CertificateError: Names the file that cannot be read or does not fit.
         """
-        self._certificate = certificate
-        self._key = key
         self._context = _load(certificate, key)
-
-    def reload(self) -> None:
-        """
-        Read the files again.
-
-        Raises:
-            CertificateError: The one in use is kept.
-        """
-        self.prepare(self._certificate, self._key)()
 
     def prepare(self, certificate: Path, key: Path) -> Callable[[], None]:
         """
@@ -76,7 +65,7 @@ class ServerCertificate:
         context = _load(certificate, key)
 
         def put() -> None:
-            self._certificate, self._key, self._context = certificate, key, context
+            self._context = context
 
         return put
 

@@ -19,7 +19,7 @@ from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.permissions import Usage
 from pbx.directory.places import Choice, Member, Menu, Places, RingGroup
 from pbx.directory.plan import Plan, Site
-from pbx.directory.simulation import AS_IT_IS, Otherwise, call, followed, time_at
+from pbx.directory.simulation import Otherwise, call, followed, time_at
 from pbx.directory.situation import Situation
 from pbx.directory.time_condition import TimeCondition
 from pbx.directory.toll import Denied, payer_of
@@ -68,7 +68,7 @@ class OtherwiseTests(SynchronousTestCase):
         What is not named is as it is.
         """
         here = situation()
-        there = AS_IT_IS.of(here)
+        there = Otherwise().of(here)
         self.assertEqual((there.plan, there.numbers, there.now()), (here.plan, here.numbers, NOON))
         self.assertEqual(there.reachable.get("1002", 0), 2)
         self.assertEqual(there.trunks.get("A", IDLE).reason, "sleepy")

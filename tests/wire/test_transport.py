@@ -214,8 +214,7 @@ class WireTests(TestCase):
             return int(shown["serialNumber"], 16)
 
         first = await deferToThread(connect)
-        write(folder, "pbx.example", 2, "127.0.0.1")
-        certificate.reload()
+        certificate.prepare(*write(folder, "pbx.example", 2, "127.0.0.1"))()
         second = await deferToThread(connect)
         self.assertEqual([number(first), number(second)], [1, 2])
         for client in (first, second):
