@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pbx.calls.switchboard import Switchboard
     from pbx.dialog.useragent import UserAgentCore
     from pbx.directory.directory import Directory
-    from pbx.features.night_switch import ILamps
+    from pbx.features.blf import OtherLamps
     from pbx.ops.settings import Settings
     from pbx.registrar.location import Location
     from pbx.store.database import Database
@@ -53,7 +53,7 @@ class Lamps:
         location: Location,
         wall: Callable[[], float],
         database: Database,
-        switches: ILamps | None = None,
+        switches: OtherLamps | None = None,
     ) -> None:
         self._stored = Subscriptions(core.clock, database, wall)
         blf = settings.blf

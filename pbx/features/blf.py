@@ -5,7 +5,7 @@ that a switch is on.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from zope.interface import implementer
 
@@ -15,11 +15,12 @@ from pbx.sip.message import ProtocolError
 from pbx.sip.uri import user_part
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pbx.dialog.notifier import Notifier
     from pbx.dialog.subscriber import Subscriber
     from pbx.directory.directory import Directory
     from pbx.directory.extension import Extension
-    from pbx.features.night_switch import ILamps
     from pbx.features.presence import Line, Presence
 
 DND, UNREGISTERED, SWITCHED_ON = "dnd", "unregistered", "on"
@@ -27,6 +28,27 @@ DND, UNREGISTERED, SWITCHED_ON = "dnd", "unregistered", "on"
 
 HIDDEN = Participant("sip:anonymous@anonymous.invalid", "Anonymous")
 """Who does not want to be known (RFC 3323 4.1.1.3)."""
+
+
+class OtherLamps(Protocol):
+    """
+    What can be shown by a lamp and is no extension.
+    """
+
+    def __contains__(self, number: object) -> bool:
+        """
+        Whether there is a lamp under a number.
+        """
+
+    def lit(self, number: str) -> bool:
+        """
+        Whether it shines.
+        """
+
+    def on_change(self, listener: Callable[[str], None]) -> None:
+        """
+        Have ``listener(number)`` called whenever one changes, or is no more.
+        """
 
 
 @implementer(IEventPackage)
@@ -47,7 +69,7 @@ class Blf:
 
     def __init__(
         self, notifier: Notifier, presence: Presence, directory: Directory,
-        unregistered: Literal["idle", "busy"] = "idle", lamps: ILamps | None = None,
+        unregistered: Literal["idle", "busy"] = "idle", lamps: OtherLamps | None = None,
     ) -> None:
         self._notifier = notifier
         self._presence = presence

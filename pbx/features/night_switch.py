@@ -4,7 +4,7 @@ Night service: a star code closes the business by hand, whatever its hours say, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from twisted.logger import Logger
 from zope.interface import implementer
@@ -82,27 +82,6 @@ class NightSwitch:
             self._move(name, position, actor)
         visit.note(f"night switch: {extension.number} turned night service of {', '.join(names)} {_word(night)}")
         await terminal.play([f"star-night-{_word(night)}"])
-
-
-class ILamps(Protocol):
-    """
-    What can be shown by a lamp and is no extension.
-    """
-
-    def __contains__(self, number: object) -> bool:
-        """
-        Whether there is a lamp under a number.
-        """
-
-    def lit(self, number: str) -> bool:
-        """
-        Whether it shines.
-        """
-
-    def on_change(self, listener: Callable[[str], None]) -> None:
-        """
-        Have ``listener(number)`` called whenever one changes, or is no more.
-        """
 
 
 class NightLamps:
