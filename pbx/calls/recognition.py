@@ -38,17 +38,20 @@ class Recognition:
         self._site = site
         self._lines = sorted((line for line in lines if line.trunk.enabled), key=_order)
         self._marked = {line.mark: line for line in self._lines}
+        self._call_marked = {line.call_mark: line for line in self._lines}
         self._networks: list[tuple[IPv4Network | IPv6Network, TrunkLine]] = [
             (ip_network(network, strict=False), line) for line in self._lines for network in line.trunk.inbound_ips
         ]
 
     def of(self, flow: Flow, request: Request) -> TrunkLine | None:
         """
-        The line that a request outside any dialog has come over; ``None`` where it is nobody's.
+        The line that a request has come over; ``None`` where it is nobody's.
         """
         mark = request.target.param(MARK)
         if mark:
             line = self._marked.get(mark)
+            if line is None and request.to_tag:
+                line = self._call_marked.get(mark)
             if line is not None:
                 return line
         address, port = flow.remote

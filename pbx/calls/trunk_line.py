@@ -67,14 +67,17 @@ class TrunkLine:
         since: When its health last changed, in seconds since the epoch.
         channels: The legs of the calls over it, both ways.
         targets_of: Where it is.
-        mark: What our Contact bears, so that its requests can be told by it.
+        mark: What our Contact bears at its registrar, so that calls from there can be told by it: only the provider
+            knows it.
+        call_mark: What our Contact bears in calls, so that requests within them can be told by it. Where the provider
+            hides nothing, whoever is called or calls knows it, and it must not do to call with.
     """
 
     def __init__(self, tools: LineTools, trunk: Trunk, changed: Callable[[TrunkLine, TrunkState], None]) -> None:
         self.trunk = trunk
         self.since = tools.wall()
         self.channels: set[Leg] = set()
-        self.mark = random_hex(8)
+        self.mark, self.call_mark = random_hex(8), random_hex(8)
         self._tools = tools
         self._observer = changed
         self._running = self._changing = False
@@ -158,9 +161,9 @@ class TrunkLine:
 
     def contact(self, flow: Flow) -> str:
         """
-        Our Contact value, the same as in its registration.
+        Our Contact value in calls: that of its registration, but for the mark.
         """
-        return contact_at(self._made_of, self.mark, flow)
+        return contact_at(self._made_of, self.call_mark, flow)
 
     def request_uri(self, number: str) -> str:
         """
@@ -311,7 +314,7 @@ class TrunkLine:
 
 def contact_at(trunk: Trunk, mark: str, flow: Flow) -> str:
     """
-    Our Contact value at a trunk, with our mark in its URI.
+    Our Contact value at a trunk, with a mark in its URI.
     """
     contact = contact_of(flow, user_part(trunk.contact_user or trunk.username or "pbx"))
     return f"{contact[:-1]};{MARK}={mark}>"

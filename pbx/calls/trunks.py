@@ -88,7 +88,7 @@ class TrunkLines:
 
     def recognise(self, flow: Flow, request: Request) -> TrunkLine | None:
         """
-        The line that a request outside any dialog has come over; ``None`` where it is nobody's.
+        The line that a request has come over, within a call or outside any; ``None`` where it is nobody's.
 
         A trunk registers nowhere: whoever sends REGISTER is a phone.
         """

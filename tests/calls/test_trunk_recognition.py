@@ -26,6 +26,20 @@ class RecognitionTests(LinesCase):
         self.assertIsNone(self.recognised("198.51.100.7", uri="sip:1@10.0.0.1;line=guessed"))
         self.assertEqual(self.recognised("192.0.2.1", uri="sip:1@10.0.0.1;line=guessed"), NAME)
 
+    def test_by_mark_of_calls(self) -> None:
+        """
+        The mark in the Contact of our calls tells the trunk within a call alone: where a provider hides nothing,
+        whoever was called knows it, and could call in from anywhere under any number.
+        """
+        self.provider()
+        line = self.start(self.trunk())
+        self.assertNotEqual(line.mark, line.call_mark)
+        uri = f"sip:account@10.0.0.1:5060;line={line.call_mark}"
+        self.assertIsNone(self.recognised("198.51.100.7", uri=uri))
+        within = "<sip:account@10.0.0.1>;tag=ours"
+        self.assertEqual(self.recognised("198.51.100.7", uri=uri, to=within), NAME)
+        self.assertEqual(self.recognised("192.0.2.1", uri=uri), NAME)
+
     def test_by_network(self) -> None:
         """
         A network in inbound_ips, any port; it goes before what another trunk's name leads to.

@@ -60,17 +60,17 @@ class LineTests(LinesCase):
 
     def test_contact(self) -> None:
         """
-        Its Contact bears the mark, over each transport.
+        Its Contact bears the mark of calls, over each transport.
         """
         provider = self.provider()
         line = self.start(self.trunk(username="", contact_user="desk"))
         flow = self.transport.udp_flow((provider.address, 5060))
-        self.assertEqual(line.contact(flow), f"<sip:desk@{HERE}:5060;line={line.mark}>")
+        self.assertEqual(line.contact(flow), f"<sip:desk@{HERE}:5060;line={line.call_mark}>")
         self.use(self.trunk(transport="tcp"))
         self.wait(3)
         (target,) = self.successResultOf(Deferred.fromCoroutine(line.targets()))
         flow = self.successResultOf(Deferred.fromCoroutine(line.flow(target)))
-        self.assertEqual(line.contact(flow), f"<sip:{ACCOUNT}@{HERE}:5060;transport=tcp;line={line.mark}>")
+        self.assertEqual(line.contact(flow), f"<sip:{ACCOUNT}@{HERE}:5060;transport=tcp;line={line.call_mark}>")
 
     def test_channels(self) -> None:
         """
