@@ -13,7 +13,6 @@ from pbx.calls.arrival import arrival
 from pbx.calls.beyond import Beyond
 from pbx.calls.call import Call
 from pbx.calls.caller import asks_for_privacy
-from pbx.calls.emergency import is_urgent
 from pbx.calls.events import CallBegan
 from pbx.calls.loops import MOST, WINDOW, LoopWatch
 from pbx.calls.outbound import CallerIdentity
@@ -117,7 +116,7 @@ class Admission:
         call = self._begun(transaction, invite, face, wanted, decision, Beyond(line, who.face))
         if call is None:
             return
-        if full and not is_urgent(decision):
+        if full and not self.tools.outside.emergencies.is_urgent(decision):
             text = f"Trunk {trunk.name} has no channel free"
             if self._is_news(text):
                 self.log.warn(
@@ -155,7 +154,8 @@ class Admission:
             self.tools, call_id, caller, wanted.number, transaction.flow, invite, self._over, wanted.caller, beyond
         )
         self.log.info("{call_id}: {caller} calls {number}", call_id=call_id, caller=wanted.caller, number=wanted.number)
-        if len(self._calls) > self.tools.settings.max_calls and not is_urgent(decision):
+        urgent = self.tools.outside.emergencies.is_urgent(decision)
+        if len(self._calls) > self.tools.settings.max_calls and not urgent:
             if self._is_news("too many calls"):
                 self.log.error(
                     "{call_id}: refused, {count} calls are live already; raise the limit on open files or widen the "

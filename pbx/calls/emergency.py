@@ -51,6 +51,9 @@ HEEDED: Final = (CallsMerged, CallEnded)
 KEPT: Final = dt.timedelta(days=1)
 """How long whoever gets a location may keep it: what RFC 4119 2.2.2 takes for granted where nothing is said."""
 
+MOST_BACK: Final = 20
+"""Calls back at once for which no limit holds: anybody may call the number, and a flood must leave room for help."""
+
 TEST: Final = "TEST, no emergency: "
 """How whatever is told of a test begins."""
 
@@ -169,11 +172,21 @@ class Emergencies:
         )
         return Decision(destination, ("no trunk took the emergency call: the caller is told",))
 
+    def is_urgent(self, decision: Decision) -> bool:
+        """
+        Whether a call is an emergency call, or the emergency centre's call back: no limit holds for it.
+        """
+        there = decision.destination
+        called = there.outgoing is not None and there.outgoing.emergency is not None
+        back = there.kind == "extension" and there.argument == CALLED_BACK
+        return called or (back and len(self._back) < MOST_BACK)
+
     def protect(self, call_id: str) -> None:
         """
         Note that the emergency centre calls back by this call: no other emergency call takes its channel.
         """
-        self._back.add(call_id)
+        if len(self._back) < MOST_BACK:
+            self._back.add(call_id)
 
     def event(self, event: CallEvent) -> None:
         """
@@ -275,15 +288,6 @@ class Emergencies:
 def _called_back(live: _Live) -> list[str]:
     numbers = dict.fromkeys((live.emergency.callback, *(way.caller for way in live.outgoing.ways)))
     return [number for number in numbers if number]
-
-
-def is_urgent(decision: Decision) -> bool:
-    """
-    Whether a call is an emergency call, or the emergency centre's call back: no limit holds for it.
-    """
-    there = decision.destination
-    called = there.outgoing is not None and there.outgoing.emergency is not None
-    return called or (there.kind == "extension" and there.argument == CALLED_BACK)
 
 
 def place_of(location: Location | None) -> str:

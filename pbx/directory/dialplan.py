@@ -174,7 +174,12 @@ def _urgent(number: str, request: RouteRequest, situation: Situation) -> Decisio
 def _from_outside(request: RouteRequest, situation: Situation) -> Decision:
     found = entrance(request, situation)
     if found.emergency:
-        return _called_back(found.emergency, request, situation, found.reasons)
+        back = _called_back(found.emergency, request, situation, found.reasons)
+        found = entrance(request, evolve(situation, callbacks={}))
+        if back.destination.kind != "refuse" or found.route is None:
+            return back
+        # It may be the house's main number, whose callers must not hear for hours that nobody is there.
+        found = evolve(found, reasons=(*back.reasons, *found.reasons))
     route, target = found.route, found.target
     if route is None or target is None:
         number = found.number or "the number called"

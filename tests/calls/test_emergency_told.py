@@ -7,7 +7,7 @@ from __future__ import annotations
 from attrs import evolve
 
 from pbx.audio.phrases import digits, phrases, telephone
-from pbx.calls import notification
+from pbx.calls import emergency, notification
 from pbx.calls.emergency import place_of
 from pbx.calls.notification import announcement
 from pbx.directory.emergency import Location
@@ -181,6 +181,39 @@ class CallBackTests(EmergencyCase):
         self.assertEqual(len(desk.requests("CANCEL")), 1)
         self.end(self.a, invite, answer)
         self.end(busy, busy_invite, talk)
+
+    def test_flood(self) -> None:
+        """
+        Anybody may call that number: no limit holds for a few calls at a time, but for more the trunk is full.
+        """
+        self.patch(emergency, "MOST_BACK", 2)
+        self.dial()
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        for place in range(4):
+            self.a.offer_call("+4930123999", f"+4930110{place}")
+        self.assertEqual(self.channels(), {"A": 2})
+        for rung in {invite.call_id: invite for invite in self.anna.requests("INVITE")}.values():
+            self.anna.reply(rung, 486)
+        self.network.advance(1)
+        came = [record["status"] for record in self.exchange.records if record["direction"] == "inbound"]
+        self.assertEqual(sorted(came), [486, 486, 503, 503])
+        self.a.offer_call("+4930123999")
+        self.assertEqual(self.channels(), {"A": 1})
+        self.anna.reply(self.anna.requests("INVITE")[-1], 486)
+        self.network.advance(1)
+
+    def test_nobody_to_ring(self) -> None:
+        """
+        Where neither the phone nor the desk can be rung, who calls the number gets where it leads otherwise.
+        """
+        other = self.phone("1008")
+        self.dial()
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        self.anna.register(expires=0)
+        self.a.offer_call("+4930123999")
+        self.assertEqual(len(other.requests("INVITE")), 1)
+        other.reply(other.requests("INVITE")[0], 486)
+        self.network.advance(1)
 
     def test_later(self) -> None:
         """
