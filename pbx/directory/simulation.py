@@ -120,9 +120,12 @@ def time_at(text: str, situation: Situation) -> dt.datetime:
     A time as a person writes it: ISO 8601, without a zone that of the site.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is none, or none of this time.
     """
     time = dt.datetime.fromisoformat(text)
+    if not 1900 <= time.year < 9000:
+        # In any zone, and some days before and after it, there must be days.
+        raise ValueError("there are no calls at that time")
     return time if time.tzinfo is not None else time.replace(tzinfo=zone(situation.plan.site.time_zone))
 
 

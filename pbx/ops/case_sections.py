@@ -22,7 +22,18 @@ from pbx.directory.simulation import Otherwise
 from pbx.directory.situation import Situation
 from pbx.directory.star_codes import USUAL
 from pbx.directory.time_condition import SwitchPosition
-from pbx.ops.plan_sections import Emergency, InboundRoute, Limits, OutboundRoute, Site, TimeCondition, Trunk, as_plan
+from pbx.ops.plan_sections import (
+    Emergency,
+    InboundRoute,
+    Limits,
+    Money,
+    OutboundRoute,
+    Site,
+    TimeCondition,
+    Trunk,
+    amount,
+    as_plan,
+)
 from pbx.ops.section import Section
 
 OFFERS = frozenset({
@@ -95,7 +106,7 @@ class Person(Section, frozen=True):
     caller_id: str | None = None
     concurrent: int | None = None
     minutes_per_day: int | None = None
-    spend_per_day: Decimal | None = None
+    spend_per_day: Money = None
     hours: str | None = None
     location: str | None = None
     handling: Wishes = Wishes()
@@ -136,6 +147,16 @@ class Price(Section, frozen=True):
     increment: int = 60
 
 
+def _prices(values: dict[str, tuple[Price, ...]]) -> None:
+    for prices in values.values():
+        for price in prices:
+            amount(price.rate)
+            amount(price.connection_fee)
+
+
+Prices = Annotated[dict[str, tuple[Price, ...]], Meta(description="rates by trunk", extra={"check": _prices})]
+
+
 class PlanOfCases(Section, frozen=True):
     """
     An exchange: the sections of config.yml, and who is there.
@@ -151,7 +172,7 @@ class PlanOfCases(Section, frozen=True):
     extensions: tuple[Person, ...] = ()
     places: tuple[Place, ...] = ()
     mailboxes: tuple[Number, ...] = ()
-    rates: dict[str, tuple[Price, ...]] = msgspec.field(default_factory=dict)
+    rates: Prices = msgspec.field(default_factory=dict)
 
     def situation(self) -> Situation:
         """
@@ -184,6 +205,14 @@ class Used(Section, frozen=True):
     concurrent: int = 0
     minutes: int = 0
     spent: Decimal = Decimal(0)
+
+
+def _used(values: dict[str, Used]) -> None:
+    for used in values.values():
+        amount(used.spent)
+
+
+Usages = Annotated[dict[str, Used], Meta(description="what extensions have used", extra={"check": _used})]
 
 
 class Expected(Section, frozen=True):
@@ -238,7 +267,7 @@ class Case(Section, frozen=True):
     unregistered: Names = ()
     registered: Names = ()
     switches: dict[str, SwitchPosition] = msgspec.field(default_factory=dict)
-    usage: dict[str, Used] = msgspec.field(default_factory=dict)
+    usage: Usages = msgspec.field(default_factory=dict)
     handling: dict[str, Wishes] = msgspec.field(default_factory=dict)
     callbacks: dict[str, str] = msgspec.field(default_factory=dict)
 

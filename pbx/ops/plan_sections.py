@@ -65,7 +65,13 @@ def _caller(value: str) -> None:
         _pattern(value)
 
 
-def _amount(value: Decimal | None) -> None:
+def amount(value: Decimal | None) -> None:
+    """
+    Check that an amount of money can be reckoned with.
+
+    Raises:
+        ValueError: It can't.
+    """
     if value is not None and not (value.is_finite() and 0 <= value <= 1_000_000):
         raise ValueError("it is below zero, or more than a million")
 
@@ -94,7 +100,7 @@ Classes = tuple[CallClass, ...]
 Concurrent = Annotated[int, Meta(ge=0, le=1000, description="a whole number, 0 to 1000")]
 Minutes = Annotated[int, Meta(ge=0, le=100_000, description="whole minutes, 0 to 100000")]
 Money = Annotated[
-    Decimal | None, Meta(description="an amount of money, such as 50, or null", extra={"check": _amount})
+    Decimal | None, Meta(description="an amount of money, such as 50, or null", extra={"check": amount})
 ]
 Prefixes = Annotated[
     tuple[Annotated[str, Meta(pattern=r"^\+[0-9]{1,15}\Z")], ...],

@@ -200,9 +200,16 @@ def _usage(texts: tuple[str, ...]) -> dict[str, Usage]:
         number, *amounts = text.split(":")
         try:
             calls, minutes, spent = (*amounts, *("0", "0", "0")[len(amounts):])
-            usage[number] = Usage(int(calls), int(minutes) * 60, Decimal(spent))
+            usage[number] = Usage(int(calls), int(minutes) * 60, _money(spent))
         except (ValueError, InvalidOperation):
             raise wrong_fields([
                 ("usage", f"found {text!r}; allowed is EXTENSION:CALLS, or EXTENSION:CALLS:MINUTES:SPENT"),
             ]) from None
     return usage
+
+
+def _money(text: str) -> Decimal:
+    money = Decimal(text)
+    if not money.is_finite():
+        raise ValueError("nobody can spend that")
+    return money

@@ -129,7 +129,9 @@ class RouteTests(SynchronousTestCase):
             "from=1001&number=1&down=None", "from=1001&number=1&switch=Office hours:noon",
             "from=1001&number=1&switch=None:night", "from=1001&number=1&unregistered=9",
             "from=1001&number=1&usage=1001:many", "from=1001&number=1&usage=1001:1:2:3:4", "from=1001&number=1&up=No",
-            "from=1001&number=1&anonymous=perhaps", f"from=1001&number={'1' * 65}",
+            "from=1001&number=1&usage=1001:1:2:NaN", "from=1001&number=1&at=0001-01-01T00:00%2B14:00",
+            "from=1001&number=1&at=9999-12-31T23:59-14:00", "from=1001&number=1&anonymous=perhaps",
+            f"from=1001&number={'1' * 65}",
         ):
             self.assertEqual(self.client.ask("GET", "/api/route?" + query.replace(" ", "%20")).status, 422, query)
 
@@ -174,6 +176,21 @@ class CheckTests(SynchronousTestCase):
         case = {"name": "unknown", "plan": "empty", "from": "1", "number": "2", "expect": {"status": 404}}
         answer = self.check({"plans": {"empty": {}}, "cases": [case]}).json
         self.assertEqual(answer["failed"], 0)
+
+    def test_amounts_that_nobody_can_reckon_with(self) -> None:
+        """
+        What is no number, and a price with a million digits, are mistakes and no fault of ours.
+        """
+        call = {"name": "dear", "from": "1001", "number": "030123456", "expect": {}}
+        for wrong in ("NaN", "-Infinity", "1E99999", "-1"):
+            price = {"rates": {"A": [{"prefix": "49", "rate": wrong}]}}
+            for body in (
+                {"cases": [{**call, "usage": {"1001": {"spent": wrong}}}]},
+                {"plans": {"one": price}, "cases": [{**call, "plan": "one"}]},
+            ):
+                answer = self.check(body)
+                self.assertEqual(answer.status, 422, body)
+        self.assertEqual(self.check({"cases": [{**call, "at": "0001-01-01T00:00"}]}).json["failed"], 1)
 
     def test_says_what_is_wrong(self) -> None:
         """
