@@ -211,6 +211,7 @@ class Lines:
         """
         Register with the trunks, and ask for their health: calls can be served.
         """
+        self.book.plan.prepare()
         self.trunks.start()
 
     async def close(self) -> None:

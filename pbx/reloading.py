@@ -315,10 +315,15 @@ def upper(
         wanted = below.call_settings(settings, max_calls)
         return lambda: switchboard.reconfigure(wanted, settings.star_codes)
 
+    def lead(settings: Settings) -> Callable[[], object]:
+        # Thousands of routes are taken apart here, and not at the first call.
+        settings.plan.prepare()
+        return lambda: lines.reconfigure(settings)
+
     return [
         Part("security", ask), Part("registration", register), Part("star_codes", call),
         Part("media", lambda settings: lambda: furniture.reconfigure(settings)),
         Part("blf", lambda settings: lambda: lamps.reconfigure(settings)),
         Part("voicemail.smtp", mailroom.prepare),
-        Part("sip_trunks", lambda settings: lambda: lines.reconfigure(settings), lines.doubts),
+        Part("sip_trunks", lead, lines.doubts),
     ]

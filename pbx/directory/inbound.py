@@ -63,7 +63,7 @@ def entrance(request: RouteRequest, situation: Situation) -> Entrance:
     number = _did(called, plan)
     known = numbering.received(number, plan.site).known if number else ""
     reasons.append(f"{known or 'no number'} was called over {request.trunk}")
-    for route in plan.ways_in.matching(*(numbering.writings(number, plan.site) if number else ("",))):
+    for route in plan.inbound.by_did.matching(*(numbering.writings(number, plan.site) if number else ("",))):
         target, why_not = _target(route, request, situation, reasons)
         if target is not None:
             reasons.append(f"inbound route {route.name} takes it")
@@ -87,7 +87,7 @@ def _did(called: tuple[str, ...], plan: Plan) -> str:
     Of what the provider says was called, the first that a route names; else the first.
     """
     for number in called:
-        if any(route.did for route in plan.ways_in.matching(*numbering.writings(number, plan.site))):
+        if any(route.did for route in plan.inbound.by_did.matching(*numbering.writings(number, plan.site))):
             return number
     return called[0] if called else ""
 

@@ -4,8 +4,13 @@ Inbound routes: where calls go that come in over a trunk.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cached_property
+from types import MappingProxyType
+
 from attrs import frozen
 
+from pbx.directory.pattern import Index
 from pbx.directory.permissions import CallClass
 
 
@@ -53,3 +58,23 @@ class InboundRoute:
     classes: tuple[CallClass, ...] = ()
     prefix: str = ""
     enabled: bool = True
+
+
+class InboundRoutes(tuple[InboundRoute, ...]):
+    """
+    Inbound routes in the order of asking; the same ones in every plan that has the same.
+    """
+
+    @cached_property
+    def by_did(self) -> Index[InboundRoute]:
+        """
+        Those that are enabled, by the numbers called.
+        """
+        return Index((route.did or "!", route) for route in self if route.enabled)
+
+    @cached_property
+    def by_name(self) -> Mapping[str, InboundRoute]:
+        """
+        All of them by name.
+        """
+        return MappingProxyType({route.name: route for route in self})

@@ -165,7 +165,7 @@ def _route(
         if not written:
             continue
         seen: set[str] = set()
-        for route in plan.ways_out.matching(written):
+        for route in plan.outbound.by_pattern.matching(written):
             if route.name in seen:
                 continue
             seen.add(route.name)

@@ -12,9 +12,8 @@ from attrs import evolve, field, frozen
 from twisted.logger import Logger
 
 from pbx.directory.emergency import Emergency
-from pbx.directory.inbound_route import InboundRoute
-from pbx.directory.outbound_route import OutboundRoute
-from pbx.directory.pattern import Index
+from pbx.directory.inbound_route import InboundRoute, InboundRoutes
+from pbx.directory.outbound_route import OutboundRoute, OutboundRoutes
 from pbx.directory.permissions import TollLimits
 from pbx.directory.rates import Rate
 from pbx.directory.time_condition import TimeCondition
@@ -26,6 +25,14 @@ if TYPE_CHECKING:
 
 def _read_only(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return MappingProxyType(dict(values))
+
+
+def _outbound(routes: Iterable[OutboundRoute]) -> OutboundRoutes:
+    return routes if isinstance(routes, OutboundRoutes) else OutboundRoutes(routes)
+
+
+def _inbound(routes: Iterable[InboundRoute]) -> InboundRoutes:
+    return routes if isinstance(routes, InboundRoutes) else InboundRoutes(routes)
 
 
 @frozen
@@ -64,8 +71,8 @@ class Plan:
 
     site: Site = Site()
     trunks: Mapping[str, Trunk] = field(factory=dict, converter=_read_only, hash=False)
-    outbound: tuple[OutboundRoute, ...] = ()
-    inbound: tuple[InboundRoute, ...] = ()
+    outbound: OutboundRoutes = field(factory=OutboundRoutes, converter=_outbound)
+    inbound: InboundRoutes = field(factory=InboundRoutes, converter=_inbound)
     conditions: Mapping[str, TimeCondition] = field(factory=dict, converter=_read_only, hash=False)
     rates: Mapping[str, Mapping[str, Rate]] = field(factory=dict, converter=_read_only, hash=False)
     limits: TollLimits = field(factory=TollLimits)
@@ -82,26 +89,11 @@ class Plan:
         prefixed = {self.site.outside_prefix + number: number for number in numbers}
         return {**prefixed, **{number: number for number in numbers}}
 
-    @cached_property
-    def ways_out(self) -> Index[OutboundRoute]:
+    def prepare(self) -> None:
         """
-        The outbound routes that are enabled, by their patterns; one without patterns takes every number.
+        Make ready what decisions look up, so that no call waits for it.
         """
-        return Index((pattern, route) for route in self.outbound if route.enabled for pattern in route.patterns or ".")
-
-    @cached_property
-    def ways_in(self) -> Index[InboundRoute]:
-        """
-        The inbound routes that are enabled, by their numbers.
-        """
-        return Index((route.did or "!", route) for route in self.inbound if route.enabled)
-
-    @cached_property
-    def inbound_by_name(self) -> Mapping[str, InboundRoute]:
-        """
-        The inbound routes by name.
-        """
-        return MappingProxyType({route.name: route for route in self.inbound})
+        _ = self.outbound.by_pattern, self.inbound.by_did, self.inbound.by_name
 
     @cached_property
     def by_priority(self) -> tuple[Trunk, ...]:
@@ -198,8 +190,8 @@ class PlanBook:
             base,
             trunks={**self._named("trunk"), **base.trunks},
             conditions={**self._named("time_condition"), **base.conditions},
-            outbound=(*base.outbound, *self._behind("outbound_route", base.outbound)),
-            inbound=(*base.inbound, *self._behind("inbound_route", base.inbound)),
+            outbound=self._together("outbound_route", base.outbound, before.outbound),
+            inbound=self._together("inbound_route", base.inbound, before.inbound),
             rates={**self._rates, **base.rates},
         )
         if self.plan == before:
@@ -213,6 +205,11 @@ class PlanBook:
     def _named(self, kind: Kind) -> dict[str, Any]:
         return {piece.name: piece for piece in self._kept.get(kind, ())}
 
-    def _behind(self, kind: Kind, configured: Iterable[Any]) -> list[Any]:
+    def _together(self, kind: Kind, configured: tuple[Any, ...], before: tuple[Any, ...]) -> tuple[Any, ...]:
+        """
+        Those of the configuration, and those of the database behind them; the same as before where nothing changed.
+        """
         names = {piece.name for piece in configured}
-        return [piece for piece in self._kept.get(kind, ()) if piece.name not in names]
+        kept = [piece for piece in self._kept.get(kind, ()) if piece.name not in names]
+        routes = (*configured, *kept) if kept else configured
+        return before if routes == before else routes

@@ -67,7 +67,7 @@ def payer_of(request: RouteRequest, situation: Situation) -> Payer | Denied:
     Tell who answers for a call: who forwards or transfers, the inbound route, or who calls.
     """
     if request.on_behalf is None and request.route:
-        route = situation.plan.inbound_by_name.get(request.route)
+        route = situation.plan.inbound.by_name.get(request.route)
         if route is None:
             return Denied(f"there is no inbound route {request.route} any more that could answer for the call")
         return Payer(route.name, route=route)

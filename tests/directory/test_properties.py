@@ -221,7 +221,7 @@ class DecisionProperties(SynchronousTestCase):
             assert extension is not None
             self.assertTrue(extension.enabled and extension.allow_external)
         else:
-            self.assertIn(outgoing.call_class, situation.plan.inbound_by_name[decision.route or request.route].classes
+            self.assertIn(outgoing.call_class, situation.plan.inbound.by_name[decision.route or request.route].classes
                           if not situation.plan.limits.allowed else CLASSES)
 
     @PINNED
