@@ -31,7 +31,7 @@ class Payer:
     Who answers for a call.
 
     Attributes:
-        name: The number of the extension, or the name of the inbound route.
+        name: The number of the extension, or the name of the inbound route, which is never such a number.
         extension: The extension, ``None`` for a route.
         route: The inbound route, ``None`` for an extension.
     """
@@ -70,7 +70,9 @@ def payer_of(request: RouteRequest, situation: Situation) -> Payer | Denied:
         route = situation.plan.inbound.by_name.get(request.route)
         if route is None:
             return Denied(f"there is no inbound route {request.route} any more that could answer for the call")
-        return Payer(route.name, route=route)
+        # A route may be named like an extension, whose limits are not for strangers to use up.
+        known = situation.numbers.extension(route.name) is not None
+        return Payer(f"route {route.name}" if known else route.name, route=route)
     if request.on_behalf is None and request.trunk:
         return Denied("nobody here answers for the call")
     number = request.on_behalf or request.caller
@@ -89,7 +91,7 @@ def denied(payer: Payer, number: PublicNumber, call_class: CallClass, situation:
     Tell why somebody may not make a call, ``None`` where it may.
     """
     limits, permissions = situation.plan.limits, payer.permissions
-    name = payer.name if payer.route is None else f"inbound route {payer.name}"
+    name = payer.name if payer.route is None else f"inbound route {payer.route.name}"
     reading = number.reading or number.given
     if not _begins(reading, limits.allowed):
         blocked = _begins(reading, limits.blocked)

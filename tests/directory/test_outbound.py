@@ -14,6 +14,7 @@ from pbx.directory.dialplan import decide, ringing_plan
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import FollowMe, Handling
+from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.permissions import TollLimits
 from pbx.directory.plan import Plan, Site
@@ -78,6 +79,17 @@ class OutsideTests(SynchronousTestCase):
         decision = decide(RouteRequest("1001", "09001234567"), situation())
         self.assertEqual(decision.destination.text, "1001 may not call premium numbers")
         self.assertEqual([limited.limit for limited in decision.limited], ["classes"])
+
+    def test_strangers_use_up_no_limit_of_an_extension(self) -> None:
+        """
+        An inbound route that leads beyond the house answers for its calls itself, also when it is named like 1001.
+        """
+        for name, payer in (("1001", "route 1001"), ("On call", "On call")):
+            routes = (InboundRoute(name, Target("external", "015112345678"), did="+4930555", classes=("mobile",)),)
+            request = RouteRequest("+4989123456", "+4930555", trunk="First", called=("+4930555",))
+            outgoing = decide(request, situation(plan=evolve(GERMANY, inbound=routes))).destination.outgoing
+            assert outgoing is not None
+            self.assertEqual(outgoing.payer, payer)
 
     def test_sees_the_number_behind_an_order_to_the_provider(self) -> None:
         """
