@@ -12,9 +12,9 @@ from zope.interface import Interface, implementer
 
 from pbx.calls.caller import numbers_of
 from pbx.calls.destination import Branch
+from pbx.calls.early import EarlyMedia
 from pbx.calls.failure import Failure
 from pbx.calls.inbound import InboundLeg
-from pbx.calls.joint import Joint
 from pbx.calls.leg import LegState
 from pbx.calls.loops import Rounds
 from pbx.calls.meanwhile import USUAL, Meanwhile
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from pbx.calls.call import Call
     from pbx.calls.hunt import Place
+    from pbx.calls.joint import Joint
     from pbx.calls.leg import Leg
     from pbx.calls.meanwhile import Manner
     from pbx.calls.tools import CallTools
@@ -108,7 +109,7 @@ class Journey:
         self._hops = hops
         self._attempt: Attempt | None = None
         self._visit: Visit | None = None
-        self._joint: Joint | None = None
+        self._early = EarlyMedia(tools)
         self._target: str = ""
         self._ended = False
         self._rounds = Rounds()
@@ -227,7 +228,7 @@ class Journey:
         """
         if self._visit is not None:
             self._visit.described()
-        if self._joint is None and any(leg.state is LegState.RINGING for leg in self.ringing):
+        if self._early.joint is None and any(leg.state is LegState.RINGING for leg in self.ringing):
             self._meanwhile.rings(self.leg)
 
     def carry(self, leg: Leg, call: Call, caller: CallerIdentity) -> None:
@@ -235,7 +236,7 @@ class Journey:
         Go on for another party, in another call: who transfers while a phone still rings.
         """
         self._meanwhile.end(self.leg)
-        self._part()
+        self._early.part()
         self.leg, self.call, self.caller = leg, call, caller
         self._meanwhile = Meanwhile(self.tools, "ringback")
         # The permission is still that of who began it.
@@ -283,7 +284,7 @@ class Journey:
         attempt, self._attempt = self._attempt, None
         if attempt is not None:
             attempt.cancel(status, text)
-        self._part()
+        self._early.part()
 
     # IAttemptUser
 
@@ -294,11 +295,15 @@ class Journey:
         self.call.rang()
         near = self.leg
         if isinstance(near, InboundLeg) and near.state is not LegState.UP:
-            if sdp is not None and self._hears_early(near, leg, response.status, sdp):
+            visits = self._visit is not None and near.has_terminal
+            if sdp is not None and not visits and self._early.takes(near, leg, response.status, sdp, self.headers):
+                self._meanwhile.end(near)
+                near.quiet()
+                self._early.join(self.call.id, near, leg)
                 return
             if response.status in (180, 181, 182, 183):
                 near.ring(self.headers)
-        if near.audio is not None and near.audio.formats is not None and self._joint is None:
+        if near.audio is not None and near.audio.formats is not None and self._early.joint is None:
             # It listens to us already, and makes no tone of its own.
             self._meanwhile.rings(self.leg)
 
@@ -309,10 +314,7 @@ class Journey:
         self._attempt = None
         self._ended = True
         visit, self._visit = self._visit, None
-        joint, self._joint = self._joint, None
-        if joint is not None and joint.far is not leg:
-            joint.stop()
-            joint = None
+        joint = self._early.hand_over(leg)
         self._meanwhile.end(self.leg)
         self.leg.quiet()
         self.call.found(leg, joint)
@@ -326,7 +328,7 @@ class Journey:
         self._attempt = None
         if self._visit is not None:
             self._meanwhile.end(self.leg)
-            self._part()
+            self._early.part()
             self._visit.failed(failure)
             return
         decision = self._after(failure)
@@ -334,7 +336,7 @@ class Journey:
             told = Destination("refuse", status=failure.status, cause=failure.cause, text=failure.text)
             self._refuse(told if decision is None else decision.destination)
             return
-        self._part()
+        self._early.part()
         try:
             self._decide(decision)
         except ProtocolError as error:
@@ -408,7 +410,6 @@ class Journey:
             return
         self._open()
         self._target = "" if why else number
-        # RFC 3325 9.1: the caller's phone shows who it talks to.
         self._show(extension.name, number)
         branches, timeout = self.tools.router.branches(extension, self.caller, self._request, why)
         if why == CALLED_BACK:
@@ -461,38 +462,6 @@ class Journey:
     def _open(self) -> None:
         if isinstance(self.leg, InboundLeg) and self.leg.audio is None:
             self.leg.open(self.tools.engine, srtp_in_clear=self.tools.settings.srtp_in_clear)
-
-    def _hears_early(self, near: InboundLeg, leg: OutboundLeg, status: int, sdp: bytes) -> bool:
-        """
-        Let the party hear what a phone plays before it is picked up; tell whether it does.
-        """
-        visited = self._visit is not None and near.has_terminal
-        if visited or near.invite.offer is None or leg.audio is None:
-            return False
-        try:
-            leg.early_answer(sdp)
-        except ProtocolError as error:
-            self.log.info("{call_id}: early media of no use: {reason}", call_id=self.call.id, reason=error.reason)
-            return False
-        formats = leg.audio.formats
-        if formats is None or not near.early_media(status, formats, self.headers):
-            return False
-        self._meanwhile.end(self.leg)
-        near.quiet()
-        self._join(leg)
-        return True
-
-    def _join(self, leg: OutboundLeg) -> None:
-        if self._joint is not None and self._joint.far is leg:
-            self._joint.join()
-            return
-        self._part()
-        self._joint = Joint(self.tools, self.call.id, self.leg, leg)
-
-    def _part(self) -> None:
-        if self._joint is not None:
-            self._joint.stop()
-            self._joint = None
 
     def _leave(self) -> None:
         if self._visit is not None:
