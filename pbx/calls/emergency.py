@@ -142,9 +142,9 @@ class Emergencies:
         live = self._live.get(call_id)
         return Supplement() if live is None else live.supplement
 
-    def make_room(self, tools: CallTools, line: Line) -> None:
+    def make_room(self, tools: CallTools, line: Line, call_id: str) -> None:
         """
-        Take the newest ordinary call's channel of a line that is full.
+        Take the newest ordinary call's channel of a line that is full, for an emergency call.
         """
         if not line.full:
             return
@@ -152,7 +152,7 @@ class Emergencies:
         try:
             self._end_newest(list(calls.values()), f"An emergency call needed its channel of trunk {line.trunk.name}")
         except Exception:  # noqa: BLE001 - the border: the emergency call goes out beside the others then
-            self.log.failure("no channel of trunk {trunk} was freed", trunk=line.trunk.name)
+            self.log.failure("{call_id}: no channel of trunk {trunk} was freed", call_id=call_id, trunk=line.trunk.name)
 
     def unreached(self, tools: CallTools, call: Call, failure: Failure) -> Decision | None:
         """

@@ -87,7 +87,7 @@ class ExchangeCall:
             self.id, tools.wall(), tools.core.clock.seconds(), caller.number, caller.name, self._number, "",
             (self._reason,),
         ))
-        self._attempt = Attempt(self, tools)
+        self._attempt = Attempt(self, tools, self.id)
         self._attempt.start([Branch(self._number)], caller, onward(None, also=DECODABLE), HOPS, patience)
 
     def stop(self) -> None:

@@ -70,6 +70,7 @@ class Hunt:
 
     Args:
         tools: What the call is built with.
+        call_id: The call, for the log.
         outgoing: The number and the trunks.
         ring: Sends an INVITE; what becomes of it is told by :meth:`failed`.
         over: Told why it has come to nothing.
@@ -79,10 +80,11 @@ class Hunt:
     log = Logger()
 
     def __init__(
-        self, tools: CallTools, outgoing: Outgoing, ring: Callable[[Place], None], over: Callable[[Failure], None],
-        note: Callable[[str], None],
+        self, tools: CallTools, call_id: str, outgoing: Outgoing, ring: Callable[[Place], None],
+        over: Callable[[Failure], None], note: Callable[[str], None],
     ) -> None:
         self._tools = tools
+        self._call_id = call_id
         self._outgoing = outgoing
         self._ring = ring
         self._over = over
@@ -236,7 +238,7 @@ class Hunt:
                 # Nobody is called any more.
                 return
             except Exception:  # noqa: BLE001 - the border: a caller must not wait for a trunk that we fail at
-                self.log.failure("trunk {trunk} can't be tried", trunk=way.trunk)
+                self.log.failure("{call_id}: trunk {trunk} can't be tried", call_id=self._call_id, trunk=way.trunk)
                 self._unreached(way, "Server Internal Error")
             finally:
                 searching(payer, -1)
@@ -267,7 +269,7 @@ class Hunt:
                 self._next_way()
                 return
             if self._outgoing.emergency is not None:
-                self._tools.outside.emergencies.make_room(self._tools, line)
+                self._tools.outside.emergencies.make_room(self._tools, line, self._call_id)
             self._target = target
             profile = "RTP/SAVP" if line.trunk.srtp == "required" else "RTP/AVP"
             self._send(Place(way, line, flow, line.request_uri(way.number), profile))

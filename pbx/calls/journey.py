@@ -435,7 +435,7 @@ class Journey:
         formats = self.leg.onward()
         if not formats:
             raise ProtocolError(488, "No codec in common")
-        self._attempt = Attempt(self, self.tools)
+        self._attempt = Attempt(self, self.tools, self.call.id)
         self._attempt.start(branches, self.caller, formats, self._hops, timeout)
 
     def _send_to(self, destination: Destination) -> None:

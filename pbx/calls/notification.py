@@ -142,12 +142,16 @@ class _Notification:
             self._call.stop()
         self._done(self)
 
+    @property
+    def _call_id(self) -> str:
+        return "" if self._call is None else self._call.id
+
     async def _say(self, terminal: Terminal) -> None:
         said = announcement(self._caller.number, self._emergency, terminal.language)
         for _ in range(TOLD):
             if (await terminal.play(said, stop="1") or await terminal.digit(WAIT)) == "1":
-                self.log.info("{number} confirmed that it heard of the emergency call of {caller}",
-                              number=self._number, caller=self._caller.number)
+                self.log.info("{call_id}: {number} confirmed that it heard of the emergency call of {caller}",
+                              call_id=self._call_id, number=self._number, caller=self._caller.number)
                 await terminal.play(["word-thank-you"])
                 return
 
@@ -157,8 +161,8 @@ class _Notification:
         if answered:
             self._done(self)
             return
-        self.log.warn("{number} did not pick up to hear of the emergency call of {caller}",
-                      number=self._number, caller=self._caller.number)
+        self.log.warn("{call_id}: {number} did not pick up to hear of the emergency call of {caller}",
+                      call_id=self._call_id, number=self._number, caller=self._caller.number)
         if self._tries < TRIES:
             self._timer = self._tools.core.timer_queue.start(AGAIN, self, "again")
         else:

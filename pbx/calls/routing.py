@@ -108,12 +108,14 @@ class Attempt:
     Args:
         user: Who is told what comes of it, and makes the legs.
         tools: What the call is built with.
+        call_id: The call, for the log.
     """
 
     log = Logger()
 
-    def __init__(self, user: IAttemptUser, tools: CallTools) -> None:
+    def __init__(self, user: IAttemptUser, tools: CallTools, call_id: str) -> None:
         self._user = user
+        self._call_id = call_id
         self._tools = tools
         self._queue = tools.core.timer_queue
         self._legs: dict[OutboundLeg, Ringing] = {}
@@ -337,7 +339,7 @@ class Attempt:
             self._stop_hunting(ringing)
             self._perhaps_give_up()
 
-        ringing.hunt = Hunt(self._tools, outgoing, ring, over, self._user.attempt_noted)
+        ringing.hunt = Hunt(self._tools, self._call_id, outgoing, ring, over, self._user.attempt_noted)
         self._hunting.add(ringing)
         ringing.hunt.begin()
 
