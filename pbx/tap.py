@@ -34,6 +34,7 @@ from pbx.media.poller import RtpPoller
 from pbx.ops import settings as configuration
 from pbx.ops.banner import Facts, banner
 from pbx.ops.below import (
+    PAIRS_PER_CALL,
     authenticator_settings,
     call_settings,
     capacity,
@@ -184,7 +185,9 @@ class Exchange(Service):
             room.pages,
         )
         self._waits_for = "The exchange is starting."
-        self.engine = InProcessEngine(reactor, media_settings(settings), RtpPoller(reactor))
+        self.engine = InProcessEngine(
+            reactor, media_settings(settings), RtpPoller(reactor), most_pairs=room.calls * PAIRS_PER_CALL
+        )
         reloading.add(*ground(log_file, self.certificate, self.guard, self.external, self.engine))
         self.embedded: EmbeddedPostgres | None = None
         self.database: Database | None = None

@@ -12,6 +12,7 @@ from twisted.logger import Logger
 from zope.interface import Attribute, Interface, implementer
 
 from pbx.media.incoming import Buffer
+from pbx.media.kept import KeptPairs
 from pbx.media.pacer import Pacer
 from pbx.media.ports import PortPool, PortsExhausted
 from pbx.media.session import RtpSession
@@ -81,6 +82,7 @@ class InProcessEngine:
         poller: IRtpPoller,
         *,
         open_socket: OpenSocket = open_kernel_socket,
+        most_pairs: int = 0,
     ) -> None:
         """
         Carry nothing yet.
@@ -90,6 +92,7 @@ class InProcessEngine:
             settings: Ports, latch and marks.
             poller: Watches the sockets.
             open_socket: Makes a bound socket of address, port and DSCP.
+            most_pairs: Pairs of sockets open at once, some of them kept for the next session; with 0 none is kept.
         """
         self.pool = PortPool(settings.port_range_start, settings.port_range_end)
         self.pacer = Pacer(clock)
@@ -99,7 +102,9 @@ class InProcessEngine:
         self._poller = poller
         self._open_socket = open_socket
         self._buffer = Buffer()
-        self._sessions: dict[RtpSession, None] = {}
+        self._kept = KeptPairs(poller, most_pairs)
+        # Each with the address its sockets are bound to.
+        self._sessions: dict[RtpSession, str] = {}
         self._logged: float | None = None
         self._look: IDelayedCall | None = None
         self._chance = random.Random()  # noqa: S311 - it spreads reports in time
@@ -131,7 +136,7 @@ class InProcessEngine:
         interval = self._settings.report_interval
         # RFC 3550 6.2: the first report after half the interval.
         session.report_due = self._clock.seconds() + interval * self._chance.uniform(0.25, 0.75)
-        self._sessions[session] = None
+        self._sessions[session] = host
         if self._look is None:
             self._look = self._clock.callLater(LOOK, self._report)
         return session
@@ -146,14 +151,20 @@ class InProcessEngine:
         """
         Close every session and watch no socket any more.
         """
+        self._kept.stop()
         for session in list(self._sessions):
             session.close()
+        self._rest()
         self._poller.stop()
 
     def _bind(self, host: str) -> tuple[int, tuple[DatagramSocket, DatagramSocket]]:
         dscp = self._settings.dscp
         for _ in range(min(ATTEMPTS, len(self.pool))):
             port = self.pool.take()
+            kept = self._kept.take(host, port)
+            if kept is not None:
+                return port, kept
+            self._kept.make_room(self.pool.in_use)
             try:
                 rtp = self._open_socket(host, port, dscp)
             except OSError as error:
@@ -188,15 +199,24 @@ class InProcessEngine:
         return PortsExhausted(f"no media port is free between {pool.start} and {pool.end}")
 
     def _closed(self, session: RtpSession) -> None:
-        del self._sessions[session]
+        host = self._sessions.pop(session)
+        self._kept.keep(host, session.port, session.sockets, self._clock.seconds())
         self.pool.give_back(session.port)
-        if not self._sessions and self._look is not None:
+        self._kept.make_room(self.pool.in_use)
+        self._rest()
+
+    def _rest(self) -> None:
+        """
+        Look at nothing any more when there is nothing.
+        """
+        if not self._sessions and not self._kept and self._look is not None:
             self._look.cancel()
             self._look = None
 
     def _report(self) -> None:
         now = self._clock.seconds()
-        self._look = self._clock.callLater(LOOK, self._report)
+        self._kept.expire(now)
+        self._look = self._clock.callLater(LOOK, self._report) if self._sessions or self._kept else None
         interval = self._settings.report_interval
         for session in list(self._sessions):
             session.incoming.look(now)

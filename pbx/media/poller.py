@@ -50,7 +50,7 @@ class IRtpPoller(Interface):
 
     def add(sock: DatagramSocket, readable: Callable[[float], object]) -> None:  # noqa: N805 - an interface has no self
         """
-        Watch a socket.
+        Watch a socket; for one that is watched already, call another function from now on.
 
         Args:
             sock: The socket; it stays open until it was removed.
@@ -107,7 +107,10 @@ class RtpPoller:
         Watch a socket.
         """
         descriptor = sock.fileno()
+        known = descriptor in self._readables
         self._readables[descriptor] = readable
+        if known:
+            return
         self._epoll.register(descriptor, select.EPOLLIN)
         if not self._watched and self._timer is None and len(self._readables) == 1:
             self._watch()

@@ -114,6 +114,13 @@ class RtpSession:
         return self._quality is not None
 
     @property
+    def sockets(self) -> tuple[DatagramSocket, DatagramSocket]:
+        """
+        RTP and RTCP.
+        """
+        return self._rtp, self._rtcp
+
+    @property
     def latched(self) -> tuple[str, int] | None:
         """
         The address that the peer's packets come from, once that is sure.
@@ -276,7 +283,7 @@ class RtpSession:
 
     def close(self) -> LegQuality:
         """
-        Say goodbye and give the ports back.
+        Say goodbye and give the ports back: their sockets are the engine's again, watched or not.
 
         Returns:
             The quality to its end; the same when closed again.
@@ -292,11 +299,7 @@ class RtpSession:
         self.listen(None)
         self.outgoing.release()
         self.outgoing.destination = None
-        if self._remote is not None:
-            self._poller.remove(self._rtp)
-            self._poller.remove(self._rtcp)
-        self._rtp.close()
-        self._rtcp.close()
+        self.incoming.disconnect()
         self.incoming.close()
         told, self.on_closed, self.on_latched = self.on_closed, None, None
         if told is not None:

@@ -51,6 +51,11 @@ class DatagramSocket(Protocol):
         Send a datagram to the peer.
         """
 
+    def handed_on(self) -> DatagramSocket:
+        """
+        The same socket for its next user; this one is closed from now on.
+        """
+
     def fileno(self) -> int:
         """
         The file descriptor.
@@ -82,6 +87,12 @@ class KernelSocket(socket.SocketType):
         if _libc.connect(self.fileno(), _UNSPECIFIED, len(_UNSPECIFIED)) < 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
+
+    def handed_on(self) -> KernelSocket:
+        """
+        The same socket for its next user, with the same descriptor; this one is closed from now on.
+        """
+        return KernelSocket(self.family, self.type, self.proto, self.detach())
 
 
 _libc = ctypes.CDLL(None, use_errno=True)

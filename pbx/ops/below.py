@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 FILES_KEPT = 150
 """Open files of the exchange itself: the database, logs, the SIP sockets of each address, connections of ours."""
 
-FILES_PER_CALL = 4
-"""RTP and RTCP of two legs."""
+PAIRS_PER_CALL = 2
+"""Pairs of media sockets: one a leg."""
+
+FILES_PER_CALL = 2 * PAIRS_PER_CALL
+"""RTP and RTCP of two legs; what is kept open for the next call is never more than calls may take."""
 
 MOST_CONNECTIONS = 10_000
 """SIP connections of others, each some 20 kB with TLS."""

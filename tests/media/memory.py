@@ -35,6 +35,20 @@ class MemorySocket(RawSocket):
         self._check()
         self._peer = None
 
+    def handed_on(self) -> MemorySocket:
+        """
+        The same socket for its next user.
+        """
+        self._check()
+        heir = MemorySocket(self.host, self._descriptor)
+        heir._address, heir._peer = self._address, self._peer
+        heir.arrivals, heir.options = self.arrivals, self.options
+        for key in [key for key, value in self.host.bound.items() if value is self]:
+            self.host.bound[key] = heir
+        self._descriptor = -1
+        self.on_readable = None
+        return heir
+
     @property
     def connected(self) -> bool:
         """
@@ -93,7 +107,9 @@ class MemoryPoller:
             self.remove(sock)
 
 
-def memory_engine(network: Network, settings: MediaSettings | None = None) -> InProcessEngine:
+def memory_engine(
+    network: Network, settings: MediaSettings | None = None, most_pairs: int = 0
+) -> InProcessEngine:
     """
     An engine whose sessions live on the network's hosts: ``engine.open("10.0.0.1", ...)`` is the host of that address.
     """
@@ -112,6 +128,7 @@ def memory_engine(network: Network, settings: MediaSettings | None = None) -> In
         settings or MediaSettings(),
         MemoryPoller(network),
         open_socket=open_socket,
+        most_pairs=most_pairs,
     )
 
 

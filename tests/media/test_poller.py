@@ -78,6 +78,27 @@ class ContractTests:
         self.run_until(lambda: False, 0.02)
         self.assertEqual((first, second), ([b"1"], [b"2"]))
 
+    def test_handed_on(self) -> None:
+        """
+        A watched socket in new hands is added again and read by those: the old one is closed, address and port stay.
+        """
+        one, other = self.open(), self.open()
+        first: list[bytes] = []
+        second: list[bytes] = []
+        address, descriptor = one.getsockname(), one.fileno()
+        self.poller.add(one, self.reader(one, first))
+        heir = one.handed_on()
+        self.addCleanup(heir.close)
+        self.poller.add(heir, self.reader(heir, second))
+        other.sendto(b"1", address)
+        self.run_until(lambda: len(second) == 1)
+        self.assertEqual((first, second), ([], [b"1"]))
+        self.assertEqual((heir.getsockname(), heir.fileno(), one.fileno()), (address, descriptor, -1))
+        self.assertRaises(OSError, one.sendto, b"2", address)
+        heir.sendto(b"3", other.getsockname())
+        heir.disconnect()
+        self.poller.remove(heir)
+
     def test_connected(self) -> None:
         """
         A connected socket hears its peer alone; disconnected it hears everybody again, at the same port.
