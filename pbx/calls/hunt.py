@@ -268,7 +268,7 @@ class Hunt:
                 self._skip(way, why)
                 self._next_way()
                 return
-            if self._outgoing.emergency is not None:
+            if self._outgoing.emergency is not None and not self._outgoing.emergency.test:
                 self._tools.outside.emergencies.make_room(self._tools, line, self._call_id)
             self._target = target
             profile = "RTP/SAVP" if line.trunk.srtp == "required" else "RTP/AVP"

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pbx.directory.situation import Situation
     from pbx.directory.trunk import Trunk
 
+LONGEST_TEST = 300
+"""Seconds of a test call: any phone may make it, and its target may be any number."""
+
 ROUTE = "emergency"
 """What stands for an outbound route."""
 
@@ -76,7 +79,8 @@ def emergency_call(number: str, request: RouteRequest, situation: Situation) -> 
     )
     callback = callback or next((trunk.caller_id for trunk in trunks if trunk.caller_id), "")
     reasons.append(f"over {', then '.join(way.trunk for way in ways)}" if ways else "there is no trunk")
-    outgoing = Outgoing(called, "free", ROUTE, ways, None, EmergencyCall(number, test, location, callback))
+    longest = LONGEST_TEST if test else None
+    outgoing = Outgoing(called, "free", ROUTE, ways, longest, EmergencyCall(number, test, location, callback))
     return Destination("outside", called, outgoing=outgoing), tuple(reasons)
 
 

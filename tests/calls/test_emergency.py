@@ -273,6 +273,26 @@ class ChannelTests(EmergencyCase):
         self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
         self.end(*talks[0])
 
+    def test_test_takes_nothing(self) -> None:
+        """
+        A test, which any phone may make, ends nobody's call: it goes beside them, and is ended after five minutes.
+        """
+        talks = []
+        for number in ("1001", "1006"):
+            self.allow(number)
+            phone = self.phone(number)
+            invite = phone.call(MOBILE)
+            talks.append((phone, invite, self.talk(phone, invite, self.a)))
+        self.dial("933")
+        self.assertEqual(self.channels(), {"A": 3})
+        self.talk(self.anna, self.invite, self.a)
+        self.network.advance(299)
+        self.assertEqual(self.channels(), {"A": 3})
+        self.network.advance(2)
+        self.assertEqual((self.channels(), len(self.anna.requests("BYE"))), ({"A": 2}, 1))
+        for talk in talks:
+            self.end(*talk)
+
     def test_emergencies_stay(self) -> None:
         """
         No emergency call gives way to another: it goes beside them.
