@@ -196,6 +196,10 @@ def _dialled(number: str, country: str, area_code: str) -> PublicNumber:
     elif not abroad and trunk_prefix and not number.startswith(trunk_prefix):
         # Without the 0 in front it is a number of the same area, which only the provider knows where nobody says it.
         as_read = area_code + number if area_code and len(number) >= SHORTEST_LOCAL else ""
+        whole = _parsed(number, country)
+        if whole is not None and BY_TYPE.get(phonenumbers.number_type(whole)) == "premium":
+            # Where such numbers are dialled without it, as 1900 in Australia.
+            as_read = number
     if not as_read:
         return PublicNumber(number, "", "", "unknown")
     return _of(number, _parsed(as_read, country), country, area_code, abroad=abroad)
@@ -275,6 +279,10 @@ def _of(number: str, parsed: PhoneNumber | None, country: str, area_code: str, *
     if parsed is None:
         too_long = len(number) > LONGEST_PUBLIC
         return PublicNumber(number, "", "", "international" if abroad else "premium" if too_long else "unknown")
+    behind = _behind_zero(number, parsed, country, abroad=abroad)
+    if behind:
+        reading = _dialled(behind, country, area_code).reading if behind != number else ""
+        return PublicNumber(number, "", "", "premium", reading)
     call_class = _class(parsed, country, area_code)
     reading = phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     if not phonenumbers.is_possible_number(parsed):
@@ -294,6 +302,23 @@ def _of(number: str, parsed: PhoneNumber | None, country: str, area_code: str, *
         # Of a number that it does not know the library shows no more than the digits.
         digits = trunk_prefix + digits
     return PublicNumber(number, reading, digits, call_class, reading)
+
+
+def _behind_zero(number: str, parsed: PhoneNumber, country: str, *, abroad: bool) -> str:
+    """
+    What is left of a number of the country that has a 0 too many before it; empty where it has none.
+
+    Who leaves that out, a lenient provider or an exchange on the way, reads another number: ``+49 0 0900...`` becomes
+    ``0900...``.
+    """
+    zero, significant = _trunk_prefix(country), phonenumbers.national_significant_number(parsed)
+    if zero != "0" or not significant.startswith(zero) or len(significant) <= LONGEST_SHORT:
+        # The 8 that is dialled in Russia begins numbers as well.
+        return ""
+    known = phonenumbers.number_type(parsed) != PhoneNumberType.UNKNOWN
+    if known or not _at_home(parsed, country) or not (abroad or number.startswith(zero * 2)):
+        return ""
+    return significant
 
 
 def _class(parsed: PhoneNumber, country: str, area_code: str) -> CallClass:
@@ -316,8 +341,12 @@ def _class(parsed: PhoneNumber, country: str, area_code: str) -> CallClass:
         return by_type
     fixed = kind in (PhoneNumberType.FIXED_LINE, PhoneNumberType.FIXED_LINE_OR_MOBILE)
     significant = phonenumbers.national_significant_number(parsed)
-    if kind == PhoneNumberType.UNKNOWN and significant.startswith(CARRIERS):
-        return "premium"
+    if kind == PhoneNumberType.UNKNOWN:
+        if _short(significant, country) == "premium":
+            # Enquiries are also reached by the code of the country before theirs.
+            return "premium"
+        if len(significant) > LONGEST_SHORT and significant.startswith(CARRIERS):
+            return "premium"
     return "local" if fixed and area_code and significant.startswith(area_code) else "national"
 
 
@@ -340,7 +369,8 @@ def _short(number: str, country: str) -> CallClass | None:
     parsed = _parsed(number, country)
     if parsed is None or not shortnumberinfo.is_valid_short_number_for_region(parsed, country):
         return None
-    if number.startswith(ENQUIRIES) and parsed.country_code != 1:
+    # Also with the 0 of a long number before it.
+    if phonenumbers.national_significant_number(parsed).startswith(ENQUIRIES) and parsed.country_code != 1:
         return "premium"
     cost = shortnumberinfo.expected_cost_for_region(parsed, country)
     if cost == ShortNumberCost.TOLL_FREE:
