@@ -18,7 +18,7 @@ from pbx.directory.situation import Situation
 from pbx.directory.toll import exceeded, passed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from pbx.calls.failure import Failure
     from pbx.calls.outbound import CallerIdentity
@@ -115,13 +115,18 @@ class Router:
         self._limited(Limited(outgoing.payer, denied.limit, outgoing.number, denied.text))
         return denied.text
 
-    def passed(self, payer: str, call_class: CallClass) -> str:
+    def watch(self, payer: str, call_class: CallClass) -> Callable[[], str]:
         """
-        Why a call beyond the house is ended, empty when it goes on: with others it has used up what its payer may use.
+        What tells why a call beyond the house that begins now is to be ended, empty while it may go on: with others it
+        has used up what its payer may use. That is as it is now: other settings drop no call.
         """
-        extension = self.directory.extension(payer)
-        denied = passed(extension, call_class, self.situation) if extension is not None else None
-        return "" if denied is None else denied.text
+        extension, situation = self.directory.extension(payer), self.situation
+
+        def used_up() -> str:
+            denied = passed(extension, call_class, situation) if extension is not None else None
+            return "" if denied is None else denied.text
+
+        return used_up
 
     def _told(self, decision: Decision) -> Decision:
         for limited in decision.limited:

@@ -4,7 +4,6 @@ The leg to a number beyond the house: an INVITE over a trunk.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from attrs import evolve
@@ -296,7 +295,7 @@ def leg_beyond(
     beyond = Beyond(place.line, CallerIdentity(dialled, ""), payer, outgoing.emergency is not None)
     leg = TrunkLeg(owner, tools.emit, tools.wall, call.id, call.next_leg(), party, place, caller, beyond)
     leg.longest = outgoing.longest
-    leg.used_up = partial(tools.router.passed, payer, outgoing.call_class)
+    leg.used_up = tools.router.watch(payer, outgoing.call_class)
     leg.further = diversion_fields(request.diversions, place.line, place.way, situation)
     if outgoing.emergency is not None:
         more = tools.outside.emergencies.supplement(call.id)

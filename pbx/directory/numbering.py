@@ -133,7 +133,9 @@ def is_emergency(number: str, site: Site) -> bool:
     """
     Tell whether a number calls for help in a site's country.
     """
-    return len(number) <= LONGEST_SHORT and number.isdecimal() and _is_emergency(number, site.country)
+    # The digits of other scripts are on no key, and no trunk takes them.
+    digits = number.isascii() and number.isdecimal()
+    return digits and len(number) <= LONGEST_SHORT and _is_emergency(number, site.country)
 
 
 def received(number: str, site: Site) -> PublicNumber:

@@ -98,6 +98,23 @@ class TollTests(TrunkCase):
             {"1001 has talked 10 minutes beyond the house today, and may 10"},
         )
 
+    def test_other_limits(self) -> None:
+        """
+        Limits that are lowered meanwhile hold for the next call, and end none.
+        """
+        phone = self.phone("1001")
+        self.talk(phone)
+        self.network.advance(120)
+        self.exchange.book.configure(evolve(self.exchange.book.plan, limits=TollLimits(minutes_per_day=1)))
+        self.network.advance(60)
+        self.assertEqual(self.a.requests("BYE"), [])
+        other = self.phone("1001")
+        invite = other.call(MOBILE)
+        other.acknowledge_refusal(invite, other.last("INVITE"))
+        self.assertEqual(other.last("INVITE").status, 403)
+        (call,) = self.exchange.switchboard.calls.values()
+        call.hang_up()
+
     def test_spend_at_once(self) -> None:
         """
         Nor is the money of the day; the first minute of each is talked, since it is paid for anyway.

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.numbering import dialled, is_dialable, received, same, writings
+from pbx.directory.numbering import dialled, is_dialable, is_emergency, received, same, writings
 from pbx.directory.plan import Site
 
 BERLIN = Site("DE", "30", outside_prefix="0")
@@ -133,6 +133,14 @@ class NumberTests(SynchronousTestCase):
             self.assertTrue(same(number, "+4915112345678", BERLIN), number)
         for number in ("15112345678", "+4915112345679", "1001", ""):
             self.assertFalse(same(number, "+4915112345678", BERLIN), number)
+
+    def test_emergency(self) -> None:
+        """
+        Numbers that call for help in the country, in digits that can be dialled.
+        """
+        for number, is_one in (("112", True), ("110", True), ("911", False), ("1120", False), ("", False),
+                               ("\N{ARABIC-INDIC DIGIT ONE}" * 2 + "\N{ARABIC-INDIC DIGIT TWO}", False)):
+            self.assertIs(is_emergency(number, BERLIN), is_one, number)
 
     def test_what_keys_can_dial(self) -> None:
         """
