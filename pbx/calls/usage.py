@@ -33,7 +33,7 @@ COUNTED = (LegBegan, LegAnswered, LegEnded, CallsMerged, CallEnded)
 """The events that :meth:`UsageCounters.event` takes."""
 
 TOLD_AGAIN = 60.0
-"""Seconds between two lines of the audit about the refused calls of one extension: a stolen password tries on."""
+"""Seconds between two lines of the audit about one limit of one extension: a stolen password tries on."""
 
 
 @define(eq=False)
@@ -253,7 +253,7 @@ class TollWatch:
     def __init__(self, clock: IReactorTime, alerts: IAlerts, usage: UsageCounters) -> None:
         self._clock = clock
         self._alerts = alerts
-        self._told: dict[str, float] = {}
+        self._told: dict[tuple[str, str], float] = {}
         usage.on_new_day(self._new_day)
 
     def refused(self, limited: Limited) -> None:
@@ -261,10 +261,11 @@ class TollWatch:
         A call was not let through.
         """
         now, payer = self._clock.seconds(), limited.payer
-        told = self._told.get(payer)
+        key = payer, limited.limit
+        told = self._told.get(key)
         if told is not None and now - told < TOLD_AGAIN:
             return
-        self._told[payer] = now
+        self._told[key] = now
         self.log.info(
             "audit: {payer} was refused a call to {number} by its limits ({limit}): {text}",
             payer=payer, number=limited.number, limit=limited.limit, text=limited.text,
@@ -278,7 +279,7 @@ class TollWatch:
 
     def _new_day(self) -> None:
         told, self._told = self._told, {}
-        for payer in told:
+        for payer in dict.fromkeys(payer for payer, _ in told):
             self._alerts.settled("toll_limit", payer, "A new day has begun.")
 
 

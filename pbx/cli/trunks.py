@@ -37,6 +37,14 @@ RATES = [
     ("INCREMENTS", "increments"),
 ]
 
+class Allowed(Permissions, frozen=True):
+    """
+    The same, and whether it may call beyond the house at all.
+    """
+
+    external: bool = False
+
+
 SETTING = {"nargs": "*", "metavar": "SETTING=VALUE"}
 
 
@@ -123,7 +131,10 @@ async def permissions(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     What an extension may call, or some of it changed.
     """
     where = path("extensions", options.number, "permissions")
-    changes = settings(Permissions, options.settings)
+    changes = settings(Allowed, options.settings)
+    if "external" in changes:
+        # It is the extension's own, and was so before there were trunks.
+        await api.ask("PUT", path("extensions", options.number), {"allow_external": changes.pop("external")})
     answer = await (api.ask("PUT", where, changes) if changes else api.ask("GET", where))
     return answer, tree(answer)
 
@@ -162,6 +173,6 @@ def offer(commands: Any) -> None:
     one.add_argument("number")
     one.add_argument(
         "settings", **SETTING,  # type: ignore[arg-type]
-        help="classes=local,national,mobile, concurrent=2, spend-per-day=10, hours=office, caller-id=+493012345,"
-        " classes=none (as the whole site), ...",
+        help="external=on, classes=local,national,mobile, concurrent=2, spend-per-day=10, hours=office,"
+        " caller-id=+493012345, classes=none (as the whole site), ...",
     )

@@ -39,6 +39,11 @@ def contradictions(configuration: Configuration) -> list[Mistake]:
             for index, trunk in enumerate(configuration.sip_trunks)
             if trunk.srtp == "required" and trunk.transport in ("udp", "tcp")
         ]
+    mistakes += [
+        Mistake(f"sip_trunks[{index}].password", "missing; needed is the account's, or register: false")
+        for index, trunk in enumerate(configuration.sip_trunks)
+        if trunk.enabled and trunk.register and trunk.username and not trunk.password
+    ]
     # A trunk or a condition that routes name and the file does not have may be in the database: that is no mistake of
     # the file (pbx.directory.plan_uses tells of it).
     conditions = {each.name for each in configuration.time_conditions}

@@ -265,7 +265,7 @@ class TollWatchTests(UsageCase):
 
     def test_told(self) -> None:
         """
-        A refused call is alerted and audited, once a minute for each extension; a new day settles it.
+        A refused call is alerted and audited, once a minute for each limit of an extension; a new day settles it.
         """
         alerted = Alerted()
         watch = TollWatch(self.clock, alerted, self.usage)
@@ -273,11 +273,13 @@ class TollWatchTests(UsageCase):
             watch.refused(Limited("1001", "concurrent", "+49891", "4 calls at once are allowed"))
             self.clock.advance(0.7)
         watch.refused(Limited("1002", "minutes", "+49891", "600 minutes a day are allowed"))
+        watch.refused(Limited("1002", "classes", "+49900", "1002 may not call premium numbers"))
         self.assertEqual([(told.what, told.kind, told.subject) for told in alerted.told], [
             ("alert", "toll_limit", "1001"), ("alert", "toll_limit", "1001"), ("alert", "toll_limit", "1002"),
+            ("alert", "toll_limit", "1002"),
         ])
         self.assertIn("1001 was refused a call to +49891: 4 calls at once are allowed.", alerted.told[0].text)
         self.clock.advance(7200)
         self.used()
-        self.assertEqual([(told.what, told.subject) for told in alerted.told[3:]],
+        self.assertEqual([(told.what, told.subject) for told in alerted.told[4:]],
                          [("settled", "1001"), ("settled", "1002")])

@@ -19,6 +19,7 @@ from pbx.directory.time_condition import DAYS, TimeCondition
 from pbx.directory.trunk import Trunk
 from pbx.ops.plan_sections import OutboundRoute as OutboundRouteBody
 from pbx.ops.plan_sections import Trunk as TrunkBody
+from pbx.web.extensions import Extensions
 from pbx.web.permissions import PermissionsOfExtensions
 from pbx.web.rates import Rates
 from pbx.web.trunks import Trunks
@@ -106,6 +107,7 @@ class TrunksTests(CommandCase):
         self.serve(
             Trunks(self.plan, self.states, FakeAudit()),
             Rates(self.plan, MemoryRates(self.plan.book), at_once, FakeAudit()),
+            Extensions(self.extensions, FakeAudit()),
             PermissionsOfExtensions(self.extensions, self.plan, FakeAudit()),
         )
 
@@ -177,3 +179,6 @@ class TrunksTests(CommandCase):
             Permissions(None, "+4930", None, None, Decimal("2.50"), "office"),
         )
         self.assertIn("no time condition 'never'", self.refused("permissions 1001 hours=never"))
+        for typed, may in (("on", True), ("off", False)):
+            self.type(f"permissions 1001 external={typed}")
+            self.assertEqual(self.extensions.kept["1001"].allow_external, may)

@@ -279,6 +279,18 @@ class MistakeTests(SettingsCase):
             " sip: is left out; allowed is a host name or an address",
         )
 
+    def test_account_without_a_password(self) -> None:
+        """
+        A trunk that registers has a password; one that is known by its address, or is not used, may have none.
+        """
+        trunk = "sip_trunks: [{{name: A, host: a, username: u{}}}]\n"
+        (told,) = self.mistakes(trunk.format(""))
+        self.assertEqual(
+            told, "line 1, sip_trunks[0].password: missing; needed is the account's, or register: false"
+        )
+        for more in (", password: p", ", register: false", ", enabled: false"):
+            self.load(trunk.format(more))
+
     def test_keys_in_clear(self) -> None:
         """
         Encrypted audio that a trunk must have can't come without TLS, unless its keys may be read on the way.
