@@ -168,7 +168,7 @@ def longest(payer: Payer, rates: Iterable[Rate | None], situation: Situation) ->
             bought = affordable(rate, money - used.spent) if rate is not None else None
             if bought is not None:
                 seconds = min(seconds, bought)
-    return max(seconds, 1)
+    return seconds
 
 
 def _money(permissions: Permissions, situation: Situation) -> Decimal | None:

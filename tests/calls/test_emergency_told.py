@@ -182,6 +182,24 @@ class CallBackTests(EmergencyCase):
         self.end(self.a, invite, answer)
         self.end(busy, busy_invite, talk)
 
+    def test_stays(self) -> None:
+        """
+        It gives way to no emergency call: that goes beside it.
+        """
+        self.dial()
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        back = self.a.offer_call("+4930123999", "112")
+        self.anna.reply(self.anna.requests("INVITE")[-1], 200, body=self.anna.sdp())
+        answer = self.a.last("INVITE")
+        self.a.acknowledge(back, answer)
+        # Else it would be told of the other call.
+        self.anna.register(expires=0)
+        self.dial(caller="1006")
+        # The one BYE is that of the first call.
+        self.assertEqual((self.channels(), len(self.a.requests("BYE"))), ({"A": 2}, 1))
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        self.end(self.a, back, answer)
+
     def test_flood(self) -> None:
         """
         Anybody may call that number: no limit holds for a few calls at a time, but for more the trunk is full.

@@ -5,6 +5,7 @@ Calls beyond the house that are refused, and what the caller hears of it.
 from __future__ import annotations
 
 from attrs import evolve
+from twisted.internet.defer import Deferred
 
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.features.refusal import Refusals
@@ -128,3 +129,25 @@ class WithoutRefusalsTests(DiallingCase):
         self.dial()
         self.assertEqual(self.heard, [403])
         self.anna.acknowledge_refusal(self.invite, self.anna.last("INVITE"))
+
+
+class MeanwhileTests(DiallingCase):
+    """
+    What has changed since the call was decided about.
+    """
+
+    trunks = {"A": {}, "B": {}}
+
+    def test_down_meanwhile(self) -> None:
+        """
+        A trunk that is down by the time it is called is passed over.
+        """
+        waits = self.exchange.lines.line("A").waits = Deferred()
+        self.dial()
+        self.exchange.lines.line("A").set("down", "it is dead")
+        waits.callback(None)
+        self.network.advance(0.01)
+        self.assertEqual((self.a.invites, len(self.b.invites)), ([], 1))
+        self.b.reply(self.b.invites[0], 486)
+        self.anna.acknowledge_refusal(self.invite, self.anna.last("INVITE"))
+        self.assertIn("trunk A is down: it is dead", self.record["route"])

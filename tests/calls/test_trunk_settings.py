@@ -389,8 +389,20 @@ class RedirectTests(TalkCase):
         """
         To anywhere else: a failure, since nobody here has dialled that.
         """
+        self.assert_not_followed("+8829999@premium.example")
+
+    def test_the_number_elsewhere(self) -> None:
+        """
+        Also to the same number at anybody else's domain.
+        """
+        self.assert_not_followed(f"{MOBILE}@premium.example")
+
+    def assert_not_followed(self, place: str) -> None:
+        """
+        A redirection there is a failure.
+        """
         self.dial()
-        self.a.reply(self.a.invites[0], 302, headers=(("Contact", "<sip:+8829999@premium.example>"),))
+        self.a.reply(self.a.invites[0], 302, headers=(("Contact", f"<sip:{place}>"),))
         self.assertEqual(len(self.a.invites), 1)
         answer = self.anna.last("INVITE")
         self.assertEqual(answer.status, 480)
