@@ -47,6 +47,8 @@ class Recognition:
         """
         The line that a request has come over; ``None`` where it is nobody's.
         """
+        if not self._lines:
+            return None
         mark = request.target.param(MARK)
         if mark:
             line = self._marked.get(mark)
