@@ -29,6 +29,13 @@ if TYPE_CHECKING:
     from pbx.transport.flow import Flow
 
 
+FORBIDDEN, UNAVAILABLE = 403, 503
+"""Refusals whose words tell of limits and trunks of ours: they are for the house alone."""
+
+NO_CIRCUIT = 34
+"""The cause of those that only say that something is full (ITU-T Q.850)."""
+
+
 class ICallerOwner(ILegOwner):
     """
     The call of the caller's leg.
@@ -167,8 +174,10 @@ class InboundLeg(Leg):
         if self.state is LegState.ENDED:
             return
         # A phone shows the phrase: whoever may not call is to read why, and not Forbidden.
-        phrase = text if status == 403 else None
-        self.invite.reject(status, phrase, (("Reason", reason_header(cause, text)), *headers))
+        phrase = text if status == FORBIDDEN and self.beyond is None else None
+        internal = status == FORBIDDEN or (status == UNAVAILABLE and cause != NO_CIRCUIT)
+        said = self.told(text) if internal else text
+        self.invite.reject(status, phrase, (("Reason", reason_header(cause, said)), *headers))
         self.over(status, text)
 
     def cancelled(self, text: str, status: int = 487) -> None:

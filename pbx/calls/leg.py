@@ -147,7 +147,7 @@ class Leg:
         if self.state is not LegState.UP:
             return
         if self.session is not None:
-            self.session.hang_up((("Reason", reason_header(cause, text)),))
+            self.session.hang_up((("Reason", reason_header(cause, self.told(text))),))
         self.over(None, text)
 
     def over(self, status: int | None, text: str) -> None:
@@ -183,6 +183,13 @@ class Leg:
         codec = self.audio.codec if self.audio is not None else ""
         ours, theirs = self.tags
         self.emit(LegAnswered(self.call, self.wall(), self.number, codec, ours, min(theirs, default="")))
+
+    def told(self, text: str) -> str | None:
+        """
+        The words in which the other end is told why a call ends: beyond the house those of the cause alone, since whose
+        limits were reached or which trunk failed is nobody's business there.
+        """
+        return text if self.beyond is None else None
 
     @property
     def trunk(self) -> str | None:

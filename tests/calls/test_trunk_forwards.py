@@ -18,6 +18,7 @@ from pbx.features.follow_me import confirmation
 from pbx.sip.diversion import Diversion
 from pbx.sip.history_info import Entry
 from pbx.sip.message import Request, Response
+from pbx.sip.reasons import parse_reasons
 from tests.calls.carrier import MAIN, MOBILE
 from tests.calls.phone import Phone
 from tests.calls.scripted import Scripted
@@ -250,6 +251,28 @@ class TandemTests(SentOnCase):
         self.assertNotIn("P-Asserted-Identity", answer.headers)
         self.hang_up(invite, answer)
         self.assertEqual(self.record["legs"][1]["payer"], "on call")
+
+    def test_strangers_hear_no_names(self) -> None:
+        """
+        Which route may not and which trunk failed stands in the record; whoever calls from beyond the house is told the
+        cause alone.
+        """
+        (route,) = self.inbound
+        for classes, status, cause, told, kept in (
+            (("mobile",), 503, 41, "Temporary failure", "trunk B answered 500 Server Internal Error"),
+            ((), 403, 21, "Call rejected", "inbound route on call may not call mobile numbers"),
+        ):
+            plan = self.exchange.book.configured
+            self.exchange.book.configure(evolve(plan, inbound=(evolve(route, classes=classes),)))
+            invite = self.a.offer_call()
+            if classes:
+                self.b.reply(self.b.invites[0], 500)
+            answer = self.a.last("INVITE")
+            self.a.acknowledge_refusal(invite, answer)
+            (reason,) = parse_reasons(answer.headers.get_all("Reason"))
+            self.assertEqual((answer.status, reason.cause, reason.text), (status, cause, told))
+            self.assertNotIn("on call", answer.reason)
+            self.assertEqual(self.exchange.records[-1]["reason"], kept)
 
 
 class TransferTests(SentOnCase):
