@@ -304,3 +304,25 @@ class ChannelTests(EmergencyCase):
         self.assertEqual(self.channels(), {"A": 3})
         for talk in talks:
             self.end(*talk)
+
+    def test_joined_one_stays(self) -> None:
+        """
+        Neither does one that has become part of an older call, whose party speaks in place of the caller.
+        """
+        other, anna = self.phone("1001"), self.phone("1005")
+        invite = anna.call("1001")
+        answer = other.reply(other.requests("INVITE")[0], 200, body=other.sdp())
+        anna.acknowledge(invite, anna.last("INVITE"))
+        self.network.advance(1)
+        help_wanted, line = anna.call("112"), self.exchange.lines.line("A")
+        self.talk(anna, help_wanted, self.a)
+        ids = {call.number: call.id for call in self.exchange.switchboard.calls.values()}
+        self.assertTrue(self.exchange.switchboard.join(ids["112"], ids["1001"], "1005"))
+        self.network.advance(0.5)
+        anna.register(expires=0)
+        line.trunk = evolve(line.trunk, max_channels=1)
+        self.dial(caller="1006")
+        self.assertEqual((self.channels(), self.a.requests("BYE")), ({"A": 2}, []))
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        other.send(other.within_received("BYE", other.requests("INVITE")[0], answer, cseq=9))
+        self.network.advance(0.5)
