@@ -110,7 +110,7 @@ class ReloadTests(LossTestCase):
 
         exchange.config.write_text(good)
         status, answer = await self.api("POST", "/api/reload")
-        self.assertEqual((status, answer), (200, {"changed": [], "more": 0, "waiting": []}))
+        self.assertEqual((status, answer), (200, {"changed": [], "more": 0, "waiting": [], "doubts": []}))
         reloads.change(exchange, reloads.third)
         status, said, _ = await deferToThread(reloads.pbxctl, exchange, "reload")
         self.assertEqual(status, 0)
