@@ -7,6 +7,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from twisted.trial.unittest import TestCase
 from pbx.store.database import Database
 from pbx.store.embedded import EmbeddedPostgres
 from pbx.store.migrate import migrate
-from tests.wire.process import ROOT, reactor
+from tests.wire.process import ROOT, eventually, reactor
 
 TABLES = (
     "system", "extension", "location", "cdr", "place", "mailbox", "voicemail", "mail", "subscription", "alert", "plan",
@@ -143,12 +144,24 @@ class SharedServer:
         self.dsn = self._program.stdout.readline().strip()
         self._lock = data / "postgres-18" / "postmaster.pid"
 
-    @property
-    def pid(self) -> int:
+    async def kill(self) -> None:
         """
-        Its process.
+        Kill it, as the kernel does for want of memory. One that was killed a moment ago is waited for.
         """
-        return int(self._lock.read_text().split()[0])
+        pid = await eventually(self._running, within=15, what="the server that was killed before back", interval=0.01)
+        if pid is not None:
+            os.kill(pid, signal.SIGKILL)
+
+    async def _running(self) -> int | None:
+        return self._pid()
+
+    def _pid(self) -> int | None:
+        try:
+            pid = int(self._lock.read_text().split()[0])
+        except (FileNotFoundError, IndexError):
+            return None
+        # One that was killed leaves its file behind.
+        return pid if Path(f"/proc/{pid}").exists() else None
 
     def end(self) -> None:
         """

@@ -4,9 +4,6 @@ Tests of :mod:`pbx.store.alerts` on a real server.
 
 from __future__ import annotations
 
-import os
-import signal
-
 from attrs import evolve
 
 from pbx.features.mail import Mail
@@ -61,7 +58,7 @@ class StoredAlertsTests(DatabaseTestCase):
         While the database is away all wait, and both alert and mail are written when it is back.
         """
         stored = StoredAlerts(reactor, self.database)
-        os.kill(self.server.pid, signal.SIGKILL)
+        await self.server.kill()
 
         async def down() -> bool:
             return not self.database.up

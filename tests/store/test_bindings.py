@@ -5,8 +5,6 @@ Tests of :mod:`pbx.store.bindings` on a real server.
 from __future__ import annotations
 
 import json
-import os
-import signal
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -205,7 +203,7 @@ class BindingsTests(DatabaseTestCase):
         self.bindings.save("1001", [binding("sip:a")])
         await self.bindings.stop()
         bindings = self.restarted()
-        os.kill(self.server.pid, signal.SIGKILL)
+        await self.server.kill()
         for contact in ("sip:b", "sip:c"):
             bindings.save("1001", [binding(contact)])
         bindings.save("1002", [binding("sip:d")])

@@ -4,8 +4,6 @@ Tests of :mod:`pbx.store.cdr` on a real server, which is killed while it is writ
 
 from __future__ import annotations
 
-import os
-import signal
 import uuid
 from functools import partial
 from typing import Any
@@ -202,7 +200,7 @@ class CdrTests(CdrTestCase):
         """
         for number in range(60):
             if number in {15, 35}:
-                os.kill(self.server.pid, signal.SIGKILL)
+                await self.server.kill()
             for _ in range(10):
                 self.cdr.add(record)
             await sleep(0.02)

@@ -193,7 +193,9 @@ class LossTests(DatabaseTestCase):
         self.database.on_recovered(lambda: told.append("recovered"))
         await self.database.listen("channel", heard.append)
         under_way = run(self.database.query("SELECT pg_sleep(3)"))
-        os.kill(self.server.pid or 0, signal.SIGKILL)
+        pid = self.server.pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
         await self.assertFailure(under_way, DatabaseDown)
         await eventually(lambda: _not(is_up(self.database)), within=5, what="the loss noticed", interval=0.005)
         began = reactor.seconds()

@@ -4,8 +4,6 @@ Tests of :mod:`pbx.store.extensions` on a real server.
 
 from __future__ import annotations
 
-import os
-import signal
 from decimal import Decimal
 from typing import Any
 
@@ -249,7 +247,7 @@ class ExtensionsTests(DatabaseTestCase):
         await self.database.execute("ALTER TABLE extension DISABLE TRIGGER extension_changed")
         await other.execute("UPDATE extension SET name = 'Johnny'")
         await self.database.execute("ALTER TABLE extension ENABLE TRIGGER extension_changed")
-        os.kill(self.server.pid, signal.SIGKILL)
+        await self.server.kill()
 
         async def down() -> bool:
             return not self.database.up

@@ -4,8 +4,6 @@ Tests of :mod:`pbx.store.subscriptions` on a real server.
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -143,7 +141,7 @@ class SubscriptionsTests(DatabaseTestCase):
         self.subscriptions.save("a", row("1001"))
         await self.subscriptions.stop()
         subscriptions = self.restarted()
-        os.kill(self.server.pid, signal.SIGKILL)
+        await self.server.kill()
         subscriptions.save("b", row("1002"))
 
         async def down() -> bool:

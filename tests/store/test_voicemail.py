@@ -5,9 +5,7 @@ Tests of :mod:`pbx.store.voicemail` and :mod:`pbx.store.mailboxes` on a real ser
 from __future__ import annotations
 
 import io
-import os
 import shutil
-import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -276,7 +274,7 @@ class CrashTests(VoicemailTestCase):
         """
         While the database is away a message can be left and counts; when it is back the message is in the table, once.
         """
-        os.kill(self.server.pid, signal.SIGKILL)
+        await self.server.kill()
         await self.eventually(lambda: not self.database.up, "the end of the database")
         message = await self.begun()
         await self.messages.finish(message, 3.0, urgent=True)
