@@ -211,7 +211,7 @@ class MailTests(MailTestCase):
         """
         A mail whose 250 comes while the database is away is marked as sent when it is back, and not sent again.
         """
-        pid = self.server.pid
+        pid = await self.server.pid()
         self.post.after = lambda: os.kill(pid, signal.SIGKILL)
         self.serve()
         await self.sender()

@@ -144,24 +144,32 @@ class SharedServer:
         self.dsn = self._program.stdout.readline().strip()
         self._lock = data / "postgres-18" / "postmaster.pid"
 
+    async def pid(self) -> int:
+        """
+        Its process. One that was killed a moment ago is waited for.
+        """
+        what = "the server that was killed before back"
+        return await eventually(self._running, within=15, what=what, interval=0.01)
+
     async def kill(self) -> None:
         """
-        Kill it, as the kernel does for want of memory. One that was killed a moment ago is waited for.
+        Kill it, as the kernel does for want of memory.
         """
-        pid = await eventually(self._running, within=15, what="the server that was killed before back", interval=0.01)
-        if pid is not None:
-            os.kill(pid, signal.SIGKILL)
+        os.kill(await self.pid(), signal.SIGKILL)
 
-    async def _running(self) -> int | None:
+    async def _running(self) -> int:
         return self._pid()
 
-    def _pid(self) -> int | None:
+    def _pid(self) -> int:
+        """
+        Its process, 0 while it is down.
+        """
         try:
             pid = int(self._lock.read_text().split()[0])
         except (FileNotFoundError, IndexError):
-            return None
+            return 0
         # One that was killed leaves its file behind.
-        return pid if Path(f"/proc/{pid}").exists() else None
+        return pid if Path(f"/proc/{pid}").exists() else 0
 
     def end(self) -> None:
         """
