@@ -35,8 +35,10 @@ import sys
 from pathlib import Path
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
-from pbx.store.embedded import EmbeddedPostgres
-server = EmbeddedPostgres(reactor, Path(sys.argv[1]), sys.argv[2:])
+from pbx.store import embedded
+# However often other tests have killed it just now, it is back at once.
+embedded.STEADY_SECONDS = 0
+server = embedded.EmbeddedPostgres(reactor, Path(sys.argv[1]), sys.argv[2:])
 def until_the_tests_have_ended():
     sys.stdin.read()
     reactor.callFromThread(reactor.stop)
