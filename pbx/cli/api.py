@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from twisted.internet.defer import CancelledError
 from twisted.internet.error import ConnectError, DNSLookupError
 from twisted.internet.ssl import Certificate, CertificateOptions, trustRootFromCertificates
-from twisted.web.client import BrowserLikePolicyForHTTPS, ResponseNeverReceived
+from twisted.web.client import BrowserLikePolicyForHTTPS, RequestTransmissionFailed, ResponseNeverReceived
 from twisted.web.iweb import IPolicyForHTTPS
 from zope.interface import implementer
 
@@ -90,7 +90,7 @@ class Api:
             raise CliError(f"{self._url} cannot be reached: {error} Is the exchange running?")
         except CancelledError:
             raise CliError(f"{self._url} did not answer within {timeout:.0f} seconds.")
-        except ResponseNeverReceived as error:
+        except (RequestTransmissionFailed, ResponseNeverReceived) as error:
             reasons = "; ".join(failure.getErrorMessage() for failure in error.reasons)
             raise CliError(
                 f"{self._url} gave no answer: {reasons}.\n"

@@ -227,10 +227,13 @@ class ProgramTests(TestCase):
         self.assertEqual((await self.pbxctl("-k", "calls")).stdout, done.stdout)
         other = OwnCertificate(self.own.cert_file.with_name("b.crt"), self.own.cert_file.with_name("b.key"), "b")
         other.ensure(dt.datetime.now(dt.UTC))
-        done = await self.pbxctl("calls", "--cert", str(other.cert_file))
-        self.assertEqual((done.returncode, done.stdout), (1, ""))
-        self.assertIn("--cert", done.stderr)
-        self.assertNotIn("Traceback", done.stderr)
+        # A body is still being sent when the certificate turns out to be wrong.
+        cases = TOP / "etc" / "routing-cases.yml"
+        for typed in (("calls",), ("route", "--check", str(cases))):
+            done = await self.pbxctl(*typed, "--cert", str(other.cert_file))
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn("--cert", done.stderr)
+            self.assertNotIn("Traceback", done.stderr)
 
     async def test_not_running(self) -> None:
         """
