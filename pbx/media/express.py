@@ -67,37 +67,37 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
     unusual = incoming.unusual
     header = _HEADER.unpack_from
 
-    def plain(now: float) -> bool:
+    least = HEADER_LENGTH
+
+    def same(now: float) -> bool:
         try:
             length = receive(buffer)
         except OSError:
             return False
-        if length < HEADER_LENGTH:
+        if length < least:
             return unusual(length, now)
         second, sequence, timestamp, source = header(buffer)
-        outgoing_second = payload_types[second]
-        if source != ssrc or outgoing_second < 0:
+        if source != ssrc or payload_types[second] < 0:
             return unusual(length, now)
         note((now, length, sequence, timestamp))
-        buffer[1] = outgoing_second
         try:
             send(heads[length])
         except OSError:
             sink.dropped += 1
         return False
 
-    if not sink.shifted:
-        return plain
+    if not sink.shifted and all(sent in (second, -1) for second, sent in enumerate(payload_types)):
+        return same
 
     shift = STREAM_POSITION.pack_into
     sequence_shift, timestamp_shift, own = sink.sequence_shift, sink.timestamp_shift, sink.ssrc
 
-    def shifted(now: float) -> bool:
+    def rewritten(now: float) -> bool:
         try:
             length = receive(buffer)
         except OSError:
             return False
-        if length < HEADER_LENGTH:
+        if length < least:
             return unusual(length, now)
         second, sequence, timestamp, source = header(buffer)
         outgoing_second = payload_types[second]
@@ -112,4 +112,4 @@ def relay(incoming: Incoming, sink: Outgoing) -> Callable[[float], object]:
             sink.dropped += 1
         return False
 
-    return shifted
+    return rewritten

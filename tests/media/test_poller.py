@@ -15,7 +15,7 @@ from twisted.internet.selectreactor import SelectReactor
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
-from pbx.media.poller import MANY, IRtpPoller, RtpPoller
+from pbx.media.poller import FRAME, MANY, IRtpPoller, RtpPoller
 from pbx.media.sockets import open_socket
 from tests.media.memory import MemoryPoller, MemorySocket
 from tests.network import Network
@@ -238,32 +238,42 @@ class RealPollerTests(ContractTests, SynchronousTestCase):
 
     def test_busy(self) -> None:
         """
-        With many packets at one look it looks every 2 ms from then on, until they are few again.
+        While many packets come it looks every 2 ms only, reads all of them, and stops that when they are few again.
         """
         pairs = [(self.open(), self.open()) for _ in range(2 * MANY)]
         got: list[bytes] = []
+        sent = 0
         for one, _ in pairs:
             self.poller.add(one, self.reader(one, got))
+
+        def flooded() -> bool:
+            nonlocal sent
+            for _, other in pairs:
+                other.send(b"x")
+            sent += len(pairs)
+            return bool(self.poller.busy)
+
         for one, other in pairs:
+            other.connect(one.getsockname())
+        self.run_until(flooded)
+        self.run_until(lambda: len(got) == sent)
+        self.run_until(lambda: not self.poller.busy)
+        pairs[0][1].send(b"last")
+        self.run_until(lambda: len(got) == sent + 1)
+        self.assertEqual((got[-1], self.poller.busy), (b"last", False))
+
+    def test_few(self) -> None:
+        """
+        A few packets are read as they come, whatever came before.
+        """
+        one, other = self.open(), self.open()
+        got: list[bytes] = []
+        self.poller.add(one, self.reader(one, got))
+        for number in range(3):
             other.sendto(b"x", one.getsockname())
-        busy: list[bool] = []
-
-        def readable(now: float) -> bool:
-            pairs[0][0].recvfrom_into(bytearray(100))
-            busy.append(self.poller.busy or self.poller._timer is not None)
-            got.append(b"again")
-            return False
-
-        self.run_until(lambda: len(got) == len(pairs))
-        self.poller.change(pairs[0][0], readable)
-        for _ in range(3):
-            for one, other in pairs:
-                other.sendto(b"x", one.getsockname())
-            before = len(got)
-            self.run_until(lambda before=before: len(got) >= before + len(pairs))
-        pairs[0][1].sendto(b"x", pairs[0][0].getsockname())
-        self.run_until(lambda: len(busy) == 4)
-        self.run_until(lambda: not self.poller.busy and self.poller._timer is None)
+            self.run_until(lambda number=number: len(got) == number + 1)
+            self.run_until(lambda: False, FRAME)
+            self.assertFalse(self.poller.busy)
 
     def test_failure_is_logged(self) -> None:
         """
