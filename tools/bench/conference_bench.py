@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from apart import start_apart
 from relay_bench import HERE, HOST, compiled, cpu_of, free_ports
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def turn(command: Sequence[str], generator: str, streams: int, size: int, second
         ours = free_ports(streams, theirs)
         arguments = [*command, HOST, str(ours), str(streams), str(theirs), str(size)]
         phones = [generator, HOST, str(theirs), str(streams), str(ours)]
-        with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        with start_apart(arguments) as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             if process.stdout.readline() != "ready\n":
                 # Somebody else has taken one of the ports meanwhile.

@@ -11,7 +11,6 @@ import argparse
 import contextlib
 import socket
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
+from apart import start_apart
 from relay_bench import HERE, HOST, compiled, cpu_of, free_ports
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def turn(command: Sequence[str], callers: int, seconds: float) -> tuple[float, f
         arguments = [*command, HOST, str(ours), str(callers), str(theirs)]
         with (
             contextlib.closing(Telephones(theirs, callers)) as telephones,
-            subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process,
+            start_apart(arguments) as process,
         ):
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             if process.stdout.readline() != "ready\n":

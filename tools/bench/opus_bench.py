@@ -11,7 +11,6 @@ import argparse
 import importlib
 import socket
 import statistics
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 import numpy as np
+from apart import start_apart
 from relay_bench import HERE, HOST, cpu_of, free_ports
 
 from pbx.audio.codec import OpusEncoder, decoder, encoder
@@ -174,7 +174,7 @@ def ours(calls: int, seconds: float, packets: tuple[list[bytes], list[bytes]]) -
     phones = Phones(target, streams, first, packets)
     command = [sys.executable, str(HERE / "opus_subject.py"), HOST, str(first), str(streams), str(target)]
     try:
-        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        with start_apart(command) as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             if process.stdout.readline() != "ready\n":
                 raise SystemExit("the converter did not start")
