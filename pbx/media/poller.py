@@ -193,10 +193,10 @@ class RtpPoller:
         now = self._seconds()
         # Reading the reactor's clock takes twice as long as reading this one.
         ahead = now - monotonic()
-        deadline = now + (LONGEST if timeout is None else timeout)
-        self._alarm.set(deadline - now)
+        self._alarm.set(LONGEST if timeout is None else timeout)
         waiter = select.poll()
         waiter.register(others, select.POLLIN)
+        waiter.register(self._alarm.fileno(), select.POLLIN)
         self._epoll.register(others, select.EPOLLIN)
         busy, came, count_again = self.busy, self._came, self._counted + FRAME
         over = not self._readables
@@ -204,7 +204,7 @@ class RtpPoller:
         try:
             while not over:
                 if busy:
-                    over = bool(waiter.poll(max(0.0, min(INTERVAL, deadline - now)) * 1000.0))
+                    over = bool(waiter.poll(INTERVAL * 1000))
                     ready = poll(0, MOST)
                 else:
                     ready = poll(None, FEW)
