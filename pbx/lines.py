@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from twisted.logger import Logger
 
+from pbx.audio.codec import spoken
 from pbx.calls.beyond import Outside
 from pbx.calls.callbacks import Callbacks
 from pbx.calls.emergency import HEEDED, NO_LINE, Emergencies
@@ -172,7 +173,8 @@ class Lines:
     def doubts(self) -> list[str]:
         """
         What somebody should look at, in words: names of nothing in the plan, which is no mistake of the configuration
-        alone, since what they name may have been removed from the database; and what is there twice.
+        alone, since what they name may have been removed from the database; codecs of trunks that were made while
+        PyAV was installed; and what is there twice.
         """
         if not self.stored.loaded:
             # Nobody can know yet.
@@ -180,6 +182,11 @@ class Lines:
         doubts = [
             f"{who} names the {what} {name!r}, which there is not: add it {ADDS[what]}, or change {who}"
             for who, what, name in islice(unknown(self.book.plan, self._directory.all()), MOST)
+        ]
+        doubts += [
+            f"trunk {trunk.name} is to have {codec}, which is not spoken without PyAV: pip install 'pbx[codecs]', then"
+            " restart the exchange"
+            for trunk in self.book.plan.trunks.values() for codec in trunk.codecs if not spoken(codec)
         ]
         return [*doubts, *(
             f"The {kind.replace('_', ' ')} {name!r} that was made over the API is not used, since config.yml has one"

@@ -11,6 +11,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.logger import formatEvent
 
+from pbx.audio import codec
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
@@ -94,6 +95,18 @@ class LinesTests(DatabaseTestCase):
         said = [formatEvent(event) for event in self.warnings]
         self.warnings.clear()
         return said
+
+    async def test_codecs_not_installed(self) -> None:
+        """
+        A trunk in the database that has a codec which can't be spoken any more is told of, with what to install.
+        """
+        lines = await self.lines("")
+        await lines.stored.add("trunk", Trunk("wide", "192.0.2.7", codecs=("PCMA", "G722")))
+        self.patch(codec, "available", lambda: False)
+        self.assertEqual([each for each in lines.doubts() if "lunch" not in each], [
+            "trunk wide is to have G722, which is not spoken without PyAV: pip install 'pbx[codecs]', then restart the"
+            " exchange",
+        ])
 
     async def test_names_of_nothing(self) -> None:
         """

@@ -144,6 +144,17 @@ def known(format: Coded) -> bool:
     return key in _SHARED or (key in _BY_PYAV and available())
 
 
+def spoken(name: str) -> bool:
+    """
+    Whether what is made and read here can be of a codec.
+
+    Args:
+        name: The encoding's name, in any case.
+    """
+    wanted = name.lower()
+    return any(codec == wanted for codec, _, _ in (_SHARED.keys() | _BY_PYAV if available() else _SHARED))
+
+
 @cache  # One answer for the life of the process.
 def available() -> bool:
     """

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from pbx.audio.codec import spoken
 from pbx.directory import emergency, inbound_route, outbound_route, pattern, plan, time_condition, trunk
 from pbx.directory.handling import ANONYMOUS
 from pbx.directory.numbering import is_country
@@ -65,6 +66,15 @@ def _caller(value: str) -> None:
         _pattern(value)
 
 
+def _codecs(values: tuple[str, ...]) -> None:
+    lacking = [value for value in values if not spoken(value)]
+    if lacking:
+        raise ValueError(
+            f"{' and '.join(lacking)} cannot be spoken without PyAV, which is not installed: pip install 'pbx[codecs]',"
+            " then restart the exchange"
+        )
+
+
 def amount(value: Decimal | None) -> None:
     """
     Check that an amount of money can be reckoned with.
@@ -97,6 +107,7 @@ Number = Annotated[str, Meta(pattern=r"^\+?[0-9*#]{1,32}\Z", description="a numb
 Numbers = Annotated[tuple[Dialled, ...], Meta(description="a list of extensions")]
 Zone = Annotated[str | None, Meta(description="a time zone such as Europe/Berlin, or null", extra={"check": _zone})]
 Classes = tuple[CallClass, ...]
+Codecs = Annotated[tuple[Literal["PCMU", "PCMA", "G722", "opus"], ...], Meta(extra={"check": _codecs})]
 Concurrent = Annotated[int, Meta(ge=0, le=1000, description="a whole number, 0 to 1000")]
 Minutes = Annotated[int, Meta(ge=0, le=100_000, description="whole minutes, 0 to 100000")]
 Money = Annotated[
@@ -142,7 +153,7 @@ class Trunk(Section, frozen=True):
     enabled: bool = True
     register: bool = True
     register_expires: Annotated[int, Meta(ge=60, le=86400, description="whole seconds, 60 to 86400")] = 600
-    codecs: tuple[Literal["PCMU", "PCMA", "G722", "opus"], ...] = ()
+    codecs: Codecs = ()
     max_channels: Annotated[int, Meta(ge=1, le=10_000, description="a whole number, 1 to 10000")] | None = None
     dids: Patterns = ()
     caller_id: Number = None

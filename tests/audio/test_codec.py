@@ -8,7 +8,7 @@ import numpy as np
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.audio import codec
-from pbx.audio.codec import OPUS_CLOCK, decoder, encoder, known
+from pbx.audio.codec import OPUS_CLOCK, decoder, encoder, known, spoken
 from pbx.sdp.audio import Format
 
 PCMU, PCMA, G722 = Format(0, "PCMU"), Format(8, "PCMA"), Format(9, "G722")
@@ -110,6 +110,13 @@ class CodecTests(SynchronousTestCase):
         self.assertEqual([known(item) for item in (PCMU, PCMA, G722, OPUS)], [True, True, False, False])
         self.assertIsNone(decoder(OPUS))
         self.assertIsNone(encoder(G722))
+        self.assertEqual([spoken(name) for name in ("PCMU", "pcma", "G722", "opus")], [True, True, False, False])
+
+    def test_names(self) -> None:
+        """
+        A codec is known by its name, in any case.
+        """
+        self.assertEqual([spoken(name) for name in ("PCMU", "G722", "opus", "Opus", "G729")], [True] * 4 + [False])
 
     def test_wrong_length(self) -> None:
         """

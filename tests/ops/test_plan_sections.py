@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.audio import codec
 from pbx.ops.plan_sections import (
     Alerts,
     Emergency,
@@ -59,6 +60,21 @@ class SectionsTests(SynchronousTestCase):
             self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), [], proxy)
         for proxy in ("sip.example.com:0", "sip.example.com:65536", "a:b", ":5060", "sip:example.com"):
             self.assertEqual(self.mistakes(Trunk, name="a", host="b", outbound_proxy=proxy), ["outbound_proxy"], proxy)
+
+    def test_codecs(self) -> None:
+        """
+        Codecs that need PyAV are taken where it is installed; elsewhere they are refused, with what to install.
+        """
+        wide = {"name": "a", "host": "b", "codecs": ["PCMA", "G722", "opus"]}
+        self.assertEqual(self.mistakes(Trunk, **wide), [])
+        self.patch(codec, "available", lambda: False)
+        self.assertEqual(self.mistakes(Trunk, name="a", host="b", codecs=["PCMA", "PCMU"]), [])
+        found: list[Mistake] = []
+        convert(Trunk, wide, "sip_trunks[0]", found)
+        self.assertEqual([each.path for each in found], ["sip_trunks[0].codecs"])
+        self.assertIn("G722 and opus cannot be spoken without PyAV", found[0].text)
+        self.assertIn("pip install 'pbx[codecs]'", found[0].text)
+        self.assertNotIn("PCMA cannot", found[0].text)
 
     def test_lines_end(self) -> None:
         """

@@ -11,6 +11,7 @@ import msgspec
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
+from pbx.audio import codec
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.plan import Plan
@@ -126,6 +127,20 @@ class TrunksTests(SynchronousTestCase):
         found = self.refused("POST", "/api/trunks", {**BODY, "transport": "x"})
         self.assertIn("one of udp, tcp, tls", found["transport"])
         self.assertEqual(self.plan.kept["trunk"], [])
+
+    def test_codecs_not_installed(self) -> None:
+        """
+        A codec that needs what is not installed is refused with what to install, in a new trunk and in a changed one;
+        a trunk that has one already can be changed otherwise.
+        """
+        self.client.ask("POST", "/api/trunks", {**BODY, "codecs": ["G722"]})
+        self.patch(codec, "available", lambda: False)
+        for method, path, body in (
+            ("POST", "/api/trunks", {**BODY, "name": "b", "codecs": ["G722"]}), ("PUT", ONE, {"codecs": ["opus"]}),
+        ):
+            self.assertIn("pip install 'pbx[codecs]'", self.refused(method, path, body)["codecs"])
+        self.assertEqual(self.client.ask("PUT", ONE, {"priority": 2}).status, 200)
+        self.assertEqual({each.name: each.codecs for each in self.plan.kept["trunk"]}, {"Provider 2": ("G722",)})
 
     def test_from_the_configuration(self) -> None:
         """
