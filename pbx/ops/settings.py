@@ -15,11 +15,11 @@ import yaml
 
 from pbx.directory import star_codes
 from pbx.ops import plan_sections, sections
+from pbx.ops.contradictions import contradictions
 from pbx.ops.place import Place, machine_zone, place
-from pbx.ops.plan_checks import contradictions
 from pbx.ops.plan_sections import as_plan
 from pbx.ops.reload import hold
-from pbx.ops.strict import Mistake, convert
+from pbx.ops.strict import Mistake, attempt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,10 +112,9 @@ def load(path: Path, environ: Mapping[str, str], data: Path | None = None, where
         SettingsError: It cannot be read, or something in it is wrong: then all of it is listed.
     """
     raw, lines, mistakes = _read(path)
-    configuration = convert(sections.Configuration, raw, "", mistakes, _Reveal(path.parent, environ))
-    if configuration is not None:
-        mistakes += _contradictions(configuration)
-    if mistakes or configuration is None:
+    configuration = attempt(sections.Configuration, raw, "", mistakes, _Reveal(path.parent, environ))
+    mistakes += contradictions(configuration)
+    if mistakes:
         raise SettingsError(path, mistakes, lines)
     return _resolved(configuration, path, data, where or place())
 
@@ -223,40 +222,6 @@ class _Reveal:
             except (OSError, UnicodeDecodeError) as error:
                 raise ValueError(f"the file cannot be read: {error}")
         return text
-
-
-def _contradictions(configuration: sections.Configuration) -> list[Mistake]:
-    """
-    What is wrong although each key by itself is right.
-    """
-    server, ssl, registration = configuration.server, configuration.api.ssl, configuration.registration
-    mistakes = []
-    if server.rtp_port_range_end - server.rtp_port_range_start < 3:
-        found = f"found {server.rtp_port_range_start} to {server.rtp_port_range_end}"
-        mistakes.append(Mistake("server.rtp_port_range_end", f"{found}; allowed is a range of at least four ports"))
-    if (ssl.cert_file is None) != (ssl.key_file is None):
-        mistakes.append(Mistake("api.ssl", "found one of cert_file and key_file; allowed are both or neither"))
-    if registration.min_expires > registration.max_expires:
-        found = f"found {registration.min_expires}, above max_expires {registration.max_expires}"
-        mistakes.append(Mistake("registration.min_expires", f"{found}; allowed is at most that"))
-    tcp = {"server.sip_port": server.sip_port, "server.sip_tls_port": server.sip_tls_port}
-    tcp["api.port"] = configuration.api.port
-    if configuration.manhole is not None:
-        tcp["manhole.port"] = configuration.manhole.port
-    taken: dict[int, str] = {}
-    for key, port in tcp.items():
-        if port is None:
-            continue
-        if port in taken:
-            mistakes.append(Mistake(key, f"found {port}, which {taken[port]} has; allowed is another port"))
-        taken.setdefault(port, key)
-    codes: dict[str, str] = {}
-    for name, code in msgspec.structs.asdict(configuration.star_codes).items():
-        if code is not None and code in codes:
-            found = f'found "{code}", which {codes[code]} has'
-            mistakes.append(Mistake(f"star_codes.{name}", f"{found}; allowed is another code, or null for none"))
-        codes.setdefault(code, name)
-    return [*mistakes, *contradictions(configuration)]
 
 
 def _resolved(configuration: sections.Configuration, path: Path, data: Path | None, where: Place) -> Settings:

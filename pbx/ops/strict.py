@@ -19,6 +19,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Never
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -42,6 +43,29 @@ class Mistake:
         return f"{self.path}: {self.text}"
 
 
+class BrokenError(Exception):
+    """
+    Something was asked of a value that could not be read.
+    """
+
+
+class _Broken:
+    """
+    What stands for a value that could not be read, so that all that does not depend on it can be judged: whoever asks
+    anything of it but whether it is ``None`` gets :class:`BrokenError`.
+    """
+
+    def _asked(self, *others: object) -> Never:
+        raise BrokenError
+
+    __bool__ = __hash__ = __iter__ = __len__ = __eq__ = __ne__ = __contains__ = __getitem__ = __getattr__ = _asked
+    __lt__ = __le__ = __gt__ = __ge__ = __add__ = __radd__ = __sub__ = __rsub__ = __str__ = __format__ = _asked
+
+
+BROKEN: Any = _Broken()
+"""The only one."""
+
+
 def convert(
     struct: type[S], raw: object, path: str, mistakes: list[Mistake], reveal: Callable[[str], str] = str
 ) -> S | None:
@@ -63,10 +87,23 @@ def convert(
         The struct, or ``None`` when something in it was wrong.
     """
     before = len(mistakes)
+    built = attempt(struct, raw, path, mistakes, reveal)
+    return built if len(mistakes) == before else None
+
+
+def attempt(
+    struct: type[S], raw: object, path: str, mistakes: list[Mistake], reveal: Callable[[str], str] = str
+) -> S:
+    """
+    Build a struct as far as it goes, as :func:`convert` does.
+
+    Returns:
+        The struct, in which :data:`BROKEN` stands for whatever was wrong; that itself where there is no section.
+    """
     given = {} if raw is None else raw
     if not isinstance(given, Mapping):
         mistakes.append(Mistake(path or "the file", f"found {_shown(raw)}; allowed is a section with keys"))
-        return None
+        return BROKEN  # type: ignore[no-any-return]  # It is of any type.
     fields = {field.encode_name: field for field in fields_of(struct)}
     known = list(fields)
     mistakes.extend(Mistake(_join(path, key), _unknown(key, known)) for key in given if key not in fields)
@@ -76,10 +113,11 @@ def convert(
             values[field.name] = _value(field.type, given[name], _join(path, name), mistakes, reveal)
         elif field.required:
             mistakes.append(Mistake(_join(path, name), f"missing; needed is {_allowed(field.type)}"))
+            values[field.name] = BROKEN
         elif _section(field.type):
             # An absent section has its defaults, the same as an empty one.
             values[field.name] = _value(field.type, {}, _join(path, name), mistakes, reveal)
-    return struct(**values) if len(mistakes) == before else None
+    return struct(**values)
 
 
 def _join(path: str, key: object) -> str:
@@ -172,10 +210,10 @@ def _value(kind: Any, raw: object, path: str, mistakes: list[Mistake], reveal: C
     if section is None and raw is not None:
         section = _optional_section(kind)
     if section is not None:
-        return convert(section, raw, path, mistakes, reveal)
+        return attempt(section, raw, path, mistakes, reveal)
     item = _item_section(kind)
     if item is not None and isinstance(raw, list):
-        return tuple(convert(item, each, f"{path}[{index}]", mistakes, reveal) for index, each in enumerate(raw))
+        return tuple(attempt(item, each, f"{path}[{index}]", mistakes, reveal) for index, each in enumerate(raw))
     secret = is_secret(kind)
     found = "a secret that is not shown" if secret else _shown(raw)
     try:
@@ -190,7 +228,7 @@ def _value(kind: Any, raw: object, path: str, mistakes: list[Mistake], reveal: C
         mistakes.append(Mistake(path, f"found {found}; {error}; allowed is {_allowed(kind)}"))
     else:
         return value
-    return None
+    return BROKEN
 
 
 def _metas(kind: Any) -> list[msgspec.Meta]:

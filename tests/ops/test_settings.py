@@ -236,6 +236,61 @@ class MistakeTests(SettingsCase):
             ],
         )
 
+    def test_contradictions_beside_mistakes(self) -> None:
+        """
+        What contradicts itself is told together with keys that are wrong; what depends on one of those is not.
+        """
+        text = (
+            "server: {sip_port: many, sip_tls_port: 8080, rtp_port_range_start: x}\n"
+            "registration: {min_expires: 600, max_expires: 60, colour: red}\n"
+            "star_codes: {dnd_on: 72, block: '*78', unblock: '*78', dnd_off: null}\n"
+            "site: {country: UK, area_code: '030'}\n"
+            "sip_trunks:\n"
+            "- {name: A, host: 'a b', srtp: required, transport: udp}\n"
+            "- {name: A, host: b, username: u, password: '${GONE}'}\n"
+            "- {name: [], host: b, username: u, priority: first}\n"
+            "- {name: A, host: c, srtp: required, transport: pigeon}\n"
+            "- {name: A}\n"
+            "inbound_routes:\n"
+            "- {name: A, destination: {kind: external, target: '+4930'}, classes: [dear], closed: {kind: menu}}\n"
+            "- {name: B, destination: {kind: moon}, time: 1, closed: {kind: queue}}\n"
+            "- A\n"
+            "time_conditions: [{name: o, switch: '1'}, {name: p, switch: x}, {name: o, switch: '1', zone: Moon}]\n"
+            "emergency: {location: Yard, numbers: 112, locations: [{name: Hall, civic: {town: Berlin}, subnets: x}]}\n"
+        )
+        keys = [re.sub(r"^(?:line \d+, )?([^:]*):.*", r"\1", line) for line in self.mistakes(text)]
+        wrong = [
+            "server.sip_port", "server.rtp_port_range_start", "registration.colour", "star_codes.dnd_on",
+            "site.country", "sip_trunks[0].host", "sip_trunks[1].password", "sip_trunks[2].name",
+            "sip_trunks[2].priority", "sip_trunks[3].transport", "sip_trunks[4].host", "inbound_routes[0].classes",
+            "inbound_routes[1].destination.kind", "inbound_routes[1].time", "inbound_routes[2]",
+            "time_conditions[1].switch", "time_conditions[2].zone", "emergency.numbers",
+            "emergency.locations[0].subnets",
+        ]
+        contrary = [
+            "registration.min_expires", "api.port", "star_codes.unblock",
+            "sip_trunks[1].name", "sip_trunks[3].name", "sip_trunks[4].name", "time_conditions[2].name",
+            "sip_trunks[0].srtp", "sip_trunks[2].password", "time_conditions[2].switch",
+            "inbound_routes[0].closed", "inbound_routes[0].closed.target", "inbound_routes[1].closed.target",
+            "emergency.locations[0].civic.town", "emergency.location",
+        ]
+        self.assertEqual(sorted(keys), sorted(wrong + contrary))
+
+    def test_references_to_what_is_broken(self) -> None:
+        """
+        Whether something is there can't be told where the name of one is wrong, or the list of them.
+        """
+        for places in ("[{name: [], civic: {}}]", "none"):
+            keys = self.mistakes(f"emergency: {{location: Yard, locations: {places}}}")
+            self.assertEqual(len(keys), 1, keys)
+            self.assertIn("emergency.locations", keys[0])
+        for section in (
+            "server", "api", "registration", "star_codes", "site", "security", "sip_trunks", "outbound_routes",
+            "inbound_routes", "time_conditions", "emergency", "limits", "manhole",
+        ):
+            (told,) = self.mistakes(f"{section}: 1")
+            self.assertIn(f"line 1, {section}: found 1", told)
+
     def test_destinations(self) -> None:
         """
         A way in must lead somewhere: to a number, and beyond the house only to what its callers may be led to.
