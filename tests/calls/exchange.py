@@ -151,12 +151,12 @@ class MemoryExchange:
         self.usage = UsageCounters(network.clock, self.wall, self.book)
         self.callbacks = Callbacks(self.wall)
         self.emergencies = Emergencies(self.alerts, self.callbacks, "pbx.example.com")
-        self.lines: Any = FakeLines(self.book.plan, self.transport)
+        self.lines: Any = FakeLines(self.book.plan, self.transport, network.clock)
         if real_lines:
             self.lines = TrunkLines(
                 self.core, Resolver(Lookup(Zone(), reactor)), self.wall, self.alerts, self.book.plan, lambda: 0.5
             )
-            self.book.on_change(self.lines.plan_changed)
+        self.book.on_change(self.lines.plan_changed)
         self.switchboard = Switchboard(
             self.core, self.engine, self.directory, self.location, self.authenticator, self.registrar, self.tasks,
             self.wall, calls or CallSettings(), Features(self.sounds, self.music, **(features or {})),

@@ -1,5 +1,7 @@
 """
 Lines to providers that neither register nor ask whether they are alive: they are as a test says.
+
+What calls see of them is the same as of real ones: ``test_lines_alike`` holds both to it.
 """
 
 from __future__ import annotations
@@ -8,12 +10,18 @@ from collections.abc import Callable
 from typing import Any
 
 from attrs import evolve
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 
+from pbx.calls.recognition import Recognition
+from pbx.calls.trunk_line import contact_at
+from pbx.calls.trunk_targets import AVOIDED, host_and_port
 from pbx.dialog.credentials import DigestCredentials
-from pbx.dialog.useragent import contact_of
 from pbx.directory.plan import Plan
 from pbx.directory.trunk import Trunk, TrunkState
 from pbx.sip.message import Request
+from pbx.sip.token import random_hex
+from pbx.sip.uri import host_part, user_part
 from pbx.transport.flow import Flow, FlowClosed
 from pbx.transport.layer import TransportLayer
 from pbx.transport.resolver import ResolveError, Target
@@ -30,22 +38,34 @@ class FakeLine:
         waits: A Deferred that looking up waits for.
         connecting: A Deferred that a TCP connection waits for.
         noted: The servers that calls found silent.
+        mark: What nobody's request bears, since it registers nowhere.
+        call_mark: What our Contact bears in calls.
     """
 
     def __init__(
-        self, trunk: Trunk, transport: TransportLayer, changed: Callable[[FakeLine, TrunkState], None]
+        self, trunk: Trunk, transport: TransportLayer, clock: IReactorTime,
+        changed: Callable[[FakeLine, TrunkState], None],
     ) -> None:
         self.trunk = trunk
         self.channels: set[Any] = set()
-        self.credentials = DigestCredentials(trunk.username, trunk.password)
-        self.hosts = [trunk.host]
+        self.credentials = DigestCredentials(trunk.auth_username or trunk.username, trunk.password)
+        self.hosts = [host_and_port(trunk.outbound_proxy or trunk.host)[0]]
         self.failing: set[str] = set()
         self.waits: Any = None
         self.connecting: Any = None
         self.noted: list[str] = []
+        self.mark, self.call_mark = random_hex(8), random_hex(8)
+        # Where requests may come from is asked of it, as of a real one's places.
+        self.targets_of = self
         self._transport = transport
+        self._clock = clock
         self._changed = changed
-        self._state = TrunkState()
+        self._avoided: dict[str, float] = {}
+        self._said = TrunkState()
+
+    @property
+    def _state(self) -> TrunkState:
+        return self._said if self.trunk.enabled else TrunkState("down", "it is switched off")
 
     @property
     def state(self) -> TrunkState:
@@ -58,8 +78,22 @@ class FakeLine:
         """
         Let it be otherwise.
         """
-        before, self._state = self.state, TrunkState(health, reason)  # type: ignore[arg-type]
-        self._changed(self, before)
+        before, self._said = self._state, TrunkState(health, reason)  # type: ignore[arg-type]
+        self._look(before)
+
+    def change(self, trunk: Trunk) -> None:
+        """
+        Go by another trunk of the same name.
+        """
+        before, was, self.trunk = self._state, self.trunk, trunk
+        self.credentials = DigestCredentials(trunk.auth_username or trunk.username, trunk.password)
+        if (was.host, was.outbound_proxy) != (trunk.host, trunk.outbound_proxy):
+            self.hosts = [host_and_port(trunk.outbound_proxy or trunk.host)[0]]
+        self._look(before)
+
+    def _look(self, before: TrunkState) -> None:
+        if self._state != before:
+            self._changed(self, before)
 
     @property
     def full(self) -> bool:
@@ -70,14 +104,14 @@ class FakeLine:
 
     def take(self, leg: Any) -> None:
         """
-        A call begins.
+        A call begins; one that begins twice is a mistake of ours, which a real line lets pass.
         """
         assert leg not in self.channels
         self.channels.add(leg)
 
     def release(self, leg: Any) -> None:
         """
-        A call has ended.
+        A call has ended; one that ends twice is a mistake likewise.
         """
         self.channels.remove(leg)
 
@@ -89,7 +123,12 @@ class FakeLine:
             await self.waits
         if not self.hosts:
             raise ResolveError("no such host")
-        return [Target((self.trunk.transport or "udp").upper(), host, 5060) for host in self.hosts]
+        trunk, now = self.trunk, self._clock.seconds()
+        transport = (trunk.transport or "udp").upper()
+        port = host_and_port(trunk.outbound_proxy)[1] if trunk.outbound_proxy else trunk.port
+        port = port or (5061 if transport == "TLS" else 5060)
+        hosts = sorted(self.hosts, key=lambda host: self._avoided.get(host, 0) > now)
+        return [Target(transport, host, port) for host in hosts]
 
     async def flow(self, target: Target) -> Flow:
         """
@@ -102,45 +141,58 @@ class FakeLine:
         return await self._transport.open(target)
 
     @property
-    def routes(self) -> list[str]:
+    def routes(self) -> tuple[str, ...]:
         """
-        None.
+        None: only a registrar asks for them.
         """
-        return []
+        return ()
 
     def failed(self, target: Target) -> None:
         """
         Note which server has failed.
         """
         self.noted.append(target.host)
+        self._avoided[target.host] = self._clock.seconds() + AVOIDED
+
+    def has(self, address: str, port: int) -> bool:
+        """
+        Whether its requests may come from an address.
+        """
+        return address in self.hosts or address == self.trunk.host
 
     def contact(self, flow: Flow) -> str:
         """
         Our Contact.
         """
-        return contact_of(flow, self.trunk.username or "pbx")
+        return contact_at(self.trunk, self.call_mark, flow)
 
     def request_uri(self, number: str) -> str:
         """
         What is called.
         """
-        return f"sip:{number}@{self.trunk.host}"
+        port = "" if self.trunk.port in (None, 5060, 5061) else f":{self.trunk.port}"
+        return f"sip:{user_part(number)}@{host_part(self.trunk.host)}{port}"
 
     def from_uri(self, number: str) -> str:
         """
         Who we are.
         """
-        return f"sip:{number}@{self.trunk.domain}"
+        return f"sip:{user_part(number)}@{host_part(self.trunk.domain)}"
 
 
 class FakeLines:
     """
-    All of them; a provider is recognised by its address.
+    All of them; a provider is recognised by its address, and by our Contact within a call.
     """
 
-    def __init__(self, plan: Plan, transport: TransportLayer) -> None:
+    log = Logger()
+
+    def __init__(self, plan: Plan, transport: TransportLayer, clock: IReactorTime) -> None:
         self._observers: list[Callable[[Any, TrunkState], object]] = []
-        self._lines = {trunk.name: FakeLine(trunk, transport, self._changed) for trunk in plan.trunks.values()}
+        self._transport = transport
+        self._clock = clock
+        self._lines: dict[str, FakeLine] = {}
+        self.plan_changed(plan, plan)
 
     def line(self, name: str) -> FakeLine | None:
         """
@@ -159,7 +211,8 @@ class FakeLines:
         """
         Whose request it is.
         """
-        return next((line for line in self._lines.values() if flow.remote[0] in line.hosts), None)
+        found: Any = None if request.method == "REGISTER" else self._recognition.of(flow, request)
+        return found  # type: ignore[no-any-return]
 
     def on_change(self, callback: Callable[[Any, TrunkState], object], /) -> None:
         """
@@ -167,6 +220,25 @@ class FakeLines:
         """
         self._observers.append(callback)
 
+    def plan_changed(self, before: Plan, after: Plan) -> None:
+        """
+        Go by another plan.
+        """
+        for name in self._lines.keys() - after.trunks.keys():
+            del self._lines[name]
+        for name, trunk in after.trunks.items():
+            if name in self._lines:
+                self._lines[name].change(trunk)
+            else:
+                self._lines[name] = FakeLine(trunk, self._transport, self._clock, self._changed)
+        lines: Any = self._lines.values()
+        self._recognition = Recognition(lines, after.site)
+
     def _changed(self, line: FakeLine, before: TrunkState) -> None:
+        if self._lines.get(line.trunk.name) is not line:
+            return
         for observer in self._observers:
-            observer(line, before)
+            try:
+                observer(line, before)
+            except Exception:  # noqa: BLE001 - as of the real ones: a test fails by what is logged here
+                self.log.failure("An observer of the trunks failed")

@@ -115,7 +115,8 @@ class TrunkTests(TrunkCase):
         """
         A message with a description names one of our addresses, and never the other.
         """
-        self.assertIn(f"@{host}:5060>", message.headers.get("Contact") or "")
+        contact = message.contacts[0].uri
+        self.assertEqual((contact.host, contact.port), (host, 5060))
         self.assertIn(f"c=IN IP4 {host}\r\n".encode(), message.body)
         # In To of a response stands what the provider has written there itself.
         ours = [line for line in message.to_bytes().split(b"\r\n") if not line.startswith(b"To:")]

@@ -421,10 +421,13 @@ class FailoverTests(DiallingCase):
         """
         Both have gone since it was decided.
         """
-        for name in ("A", "B"):
-            line = self.exchange.lines.line(name)
-            line.trunk = evolve(line.trunk, enabled=False)
+        waits = self.exchange.lines.line("A").waits = Deferred()
         self.dial()
+        plan = self.exchange.book.plan
+        trunks = {name: evolve(trunk, enabled=False) for name, trunk in plan.trunks.items()}
+        self.exchange.book.configure(evolve(plan, trunks=trunks))
+        waits.callback(None)
+        self.network.advance(0.01)
         self.assert_refused(self.anna.last("INVITE"), 503, 38, "trunk B is no longer there")
 
 

@@ -223,7 +223,7 @@ class IncomingTests(IncomingCase):
 
     def test_from_another_address_within_the_call(self) -> None:
         """
-        Within the call the provider may ask from another of its addresses; nobody else may.
+        Within the call the provider may ask from another of its addresses, whatever it calls; nobody else may.
         """
         other = self.phone("0", kind=Carrier, at="10.9.1.9", register=False)
         stranger = self.phone("0", kind=Carrier, at="10.66.0.1", register=False)
@@ -234,6 +234,7 @@ class IncomingTests(IncomingCase):
         self.exchange.lines.line("A").hosts.append("10.9.1.9")
         for carrier, status in ((other, 200), (stranger, 403)):
             update = carrier.within("INFO", invite, answer, cseq=2 + status)
+            update.uri = f"sip:pbx@{carrier.domain}"
             carrier.send(update)
             self.network.advance(0.01)
             self.assertEqual(carrier.last("INFO").status, status)
