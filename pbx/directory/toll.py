@@ -82,7 +82,8 @@ def payer_of(request: RouteRequest, situation: Situation) -> Payer | Denied:
     if not extension.enabled:
         return Denied(f"extension {number} is disabled and calls nobody beyond the house")
     if not extension.allow_external:
-        return Denied(f"{number} may not call beyond the house")
+        allowing = f"pbxctl permissions {number} external=on"
+        return Denied(f"{number} may not call beyond the house without allow_external ({allowing})")
     return Payer(number, extension)
 
 

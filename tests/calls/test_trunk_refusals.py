@@ -12,6 +12,8 @@ from pbx.features.refusal import Refusals
 from tests.calls.carrier import MOBILE
 from tests.calls.test_trunk_calls import DiallingCase
 
+NOT_ALLOWED = "1001 may not call beyond the house without allow_external (pbxctl permissions 1001 external=on)"
+
 
 class RefusalTests(DiallingCase):
     """
@@ -51,7 +53,7 @@ class RefusalTests(DiallingCase):
         self.assertGreater(len(self.anna.media), 40)
         self.network.advance(5)
         self.assertEqual([*dict.fromkeys(self.heard)], [183, 403])
-        self.assert_refused(403, 21, "1001 may not call beyond the house")
+        self.assert_refused(403, 21, NOT_ALLOWED)
 
     def test_no_trunk(self) -> None:
         """
@@ -91,7 +93,7 @@ class RefusalTests(DiallingCase):
         self.not_allowed()
         self.dial(body=b"")
         self.assertEqual(self.heard, [403])
-        self.assert_refused(403, 21, "1001 may not call beyond the house")
+        self.assert_refused(403, 21, NOT_ALLOWED)
 
     def test_cancelled_meanwhile(self) -> None:
         """
