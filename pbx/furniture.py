@@ -107,6 +107,7 @@ class Furniture:
         extensions: The extensions in it.
         mailroom: Voicemail.
         more: By kind of destination, who else serves callers.
+        fault: Why an extension can't have its calls sent to a number that nobody here has; empty when it can.
 
     Attributes:
         prompts: What the exchange says, shipped and the operator's own.
@@ -131,6 +132,7 @@ class Furniture:
         extensions: Extensions,
         mailroom: IMailroom,
         more: Mapping[str, Any],
+        fault: Callable[[str, str], str],
     ) -> None:
         data = settings.data
         threads = reactor.getThreadPool()
@@ -152,7 +154,9 @@ class Furniture:
         self.rooms = Rooms(self.places, equipment)
         self._directory = directory
         self.kinds: dict[str, Any] = {
-            "star": StarCodes(directory, KeptHandling(extensions), lambda number: self.find(number) is not None),
+            "star": StarCodes(
+                directory, KeptHandling(extensions), lambda number: self.find(number) is not None, fault
+            ),
             "ring_group": RingGroups(self.places, directory, reactor, random.SystemRandom()),
             "menu": Menus(self.places, directory),
             "directory": DialByName(directory, lambda number: mailroom.mailboxes.greeting(number, "name")),

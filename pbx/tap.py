@@ -25,6 +25,7 @@ from pbx.calls.switchboard import Switchboard
 from pbx.calls.trace import CallTrace
 from pbx.dialog.useragent import UserAgentCore, UserAgentSettings
 from pbx.directory.directory import Directory
+from pbx.directory.forwarding import forwarding_fault
 from pbx.furniture import Furniture
 from pbx.lamps import Lamps
 from pbx.lines import Lines
@@ -254,7 +255,7 @@ class Exchange(Service):
         )
         furniture = self.furniture = Furniture(
             self.reactor, settings, self.directory, self.engine, self.tasks, self.wall, database, extensions, mailroom,
-            self.lines.kinds,
+            self.lines.kinds, self._fault,
         )
         await furniture.start()
         self._bindings = bindings
@@ -319,6 +320,11 @@ class Exchange(Service):
         if self.furniture is None or self.switchboard is None:
             return None
         return self.furniture.find(number) or self.switchboard.router.lead(number, owner)
+
+    def _fault(self, number: str, extension: str) -> str:
+        if self.switchboard is None:
+            return "the exchange has not started"
+        return forwarding_fault(number, extension, self.switchboard.router.situation)
 
     def _open_web(self, system: System) -> WebSite:
         extensions, cdr, location, furniture = self.extensions, self.cdr, self.location, self.furniture

@@ -105,13 +105,22 @@ class StarCodes:
     Args:
         directory: The extensions as they are.
         handling: An :class:`IHandling`.
-        exists: Tells whether a number can be called, so that no call is forwarded to nowhere.
+        exists: Tells whether a number of the house can be called, so that no call is forwarded to nowhere.
+        fault: Why an extension can't have its calls sent to another number, empty when it can; ``None`` where there are
+            no others.
     """
 
-    def __init__(self, directory: Directory, handling: Any, exists: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        handling: Any,
+        exists: Callable[[str], bool],
+        fault: Callable[[str, str], str] | None = None,
+    ) -> None:
         self._directory = directory
         self._handling = handling
         self._exists = exists
+        self._fault = fault
         self._with_argument: dict[str, Callable[[_Asked], Awaitable[Destination | None]]] = {
             **{f"{name}_on": self._forward for name in FORWARDS},
             "follow_me_on": self._follow_me,
@@ -157,13 +166,13 @@ class StarCodes:
             await self._change(asked, {name: number}, [FORWARDS[name], *_telephone(asked, number)])
 
     async def _follow_me(self, asked: _Asked) -> None:
-        number = await self._number(asked)
+        number = await self._number(asked, to_be_rung=True)
         if number:
             step = FollowMe(number, FOLLOW_AFTER)
             await self._change(asked, {"follow_me": (step,)}, ["star-follow-me", *_telephone(asked, number)])
 
     async def _simultaneous(self, asked: _Asked) -> None:
-        number = await self._number(asked)
+        number = await self._number(asked, to_be_rung=True)
         if number:
             others = [other for other in asked.extension.handling.simultaneous if other != number]
             numbers = (*others, number)[-MOST_SIMULTANEOUS:]
@@ -219,13 +228,24 @@ class StarCodes:
         asked.visit.note(f"star code {asked.visit.destination.target}: {asked.extension.number}'s {words}")
         await asked.terminal.play(said)
 
-    async def _number(self, asked: _Asked) -> str:
+    async def _number(self, asked: _Asked, *, to_be_rung: bool = False) -> str:
         """
-        A number to send calls to; empty when none came.
+        A number to send calls to, or one that can be rung together with the extension; empty when none came.
         """
+        own = asked.extension.number
 
         def allowed(number: str) -> bool:
-            return number != asked.extension.number and bool(_is_telephone_number(number)) and self._exists(number)
+            if number == own or not _is_telephone_number(number):
+                return False
+            if self._exists(number):
+                # A place, such as a menu, has no phone that could ring with others.
+                return not to_be_rung or number in self._directory
+            if self._fault is None:
+                return False
+            fault = self._fault(number, own)
+            if fault:
+                asked.visit.note(f"{own}'s calls can't be sent to {number}: {fault}")
+            return not fault
 
         return await self._argument(asked, "star-enter-number", allowed)
 

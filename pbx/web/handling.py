@@ -10,6 +10,7 @@ import attrs
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from pbx.directory.forwarding import forwarding_fault
 from pbx.directory.handling import FollowMe, Handling
 from pbx.features.star import LONGEST_RINGING, MOST_BLOCKED, MOST_SIMULTANEOUS, SHORTEST_RINGING
 from pbx.ops.section import printable
@@ -19,6 +20,9 @@ from pbx.web.problems import wrong_fields
 from pbx.web.routes import Ask, Route
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pbx.directory.situation import Situation
     from pbx.web.destinations import Numbers
 
 FORWARDS = ("forward_always", "forward_busy", "forward_no_answer", "forward_unregistered")
@@ -106,7 +110,9 @@ class HandlingOfExtensions:
     The resource.
     """
 
-    def __init__(self, extensions: Any, numbers: Numbers, audit: Any) -> None:
+    def __init__(
+        self, extensions: Any, numbers: Numbers, audit: Any, situation: Callable[[], Situation] | None = None
+    ) -> None:
         """
         A resource over extensions.
 
@@ -114,7 +120,9 @@ class HandlingOfExtensions:
             extensions: An :class:`~pbx.web.extensions.IExtensions`.
             numbers: Every number that can be called.
             audit: An :class:`~pbx.web.identity.IAudit`.
+            situation: What the dialplan looks at, for numbers beyond the house; ``None`` where none can be called.
         """
+        self._situation = situation
         self._extensions = extensions
         self._numbers = numbers
         self._audit = audit
@@ -162,12 +170,26 @@ class HandlingOfExtensions:
         for field, target in named:
             if target == number:
                 faults.append((field, "the extension itself"))
-            elif not (target in self._numbers if field in FORWARDS else self._numbers.is_extension(target)):
-                what = "no number that can be called" if field in FORWARDS else "no extension"
-                faults.append((field, f"{target} is {what}"))
+            elif not self._numbers.is_extension(target):
+                fault = self._fault(number, target, field in FORWARDS)
+                if fault:
+                    faults.append((field, f"{target} {fault}"))
         for name, most in (
             ("simultaneous", MOST_SIMULTANEOUS), ("follow_me", MOST_SIMULTANEOUS), ("blocked", MOST_BLOCKED),
         ):
             if len(given.get(name, ())) > most:
                 faults.append((name, f"found {len(given[name])}; allowed are up to {most}"))
         return faults
+
+    def _fault(self, number: str, target: str, forward: bool) -> str:
+        """
+        Why an extension can't have its calls sent to what is no extension; empty when it can.
+        """
+        what = "is no number that can be called" if forward else "is no extension"
+        if target in self._numbers:
+            # A place, such as a menu, has no phone that could ring with others.
+            return "" if forward else what
+        if self._situation is None:
+            return what
+        fault = forwarding_fault(target, number, self._situation())
+        return fault and f"{what}: {fault}"

@@ -336,7 +336,7 @@ class WebSite:
         if places is not None and numbers is not None:
             kept_places = KeptPlaces(places)
             resources += [
-                HandlingOfExtensions(kept, numbers, audit),
+                HandlingOfExtensions(kept, numbers, audit, situation),
                 RingGroups(kept_places, numbers, audit),
                 Menus(kept_places, numbers, audit),
             ]

@@ -44,6 +44,8 @@ class MemoryHandling:
         self.directory.put(evolve(extension, handling=evolve(extension.handling, **changes)))
 
 
+MOBILE = "01511234567"
+
 CASES: list[tuple[str, str, str, Handling, Handling, list[str]]] = [
     # Switches
     ("dnd_on", "", "", PLAIN, Handling(dnd=True), ["star-dnd-on"]),
@@ -145,9 +147,12 @@ class StarCodesTests(SynchronousTestCase):
         """
         1001 calls.
         """
-        self.directory = Directory([Extension("1001", "Ann"), Extension("1002", "Bob", enabled=False)])
+        self.directory = Directory([
+            Extension("1001", "Ann"), Extension("1002", "Bob", enabled=False), Extension("1003", "Cleo"),
+            Extension("1004", "Dan"),
+        ])
         self.handling = MemoryHandling(self.directory)
-        self.stars = StarCodes(self.directory, self.handling, {"1001", "1003", "1004"}.__contains__)
+        self.stars = StarCodes(self.directory, self.handling, {"1001", "1003", "1004", "600"}.__contains__)
 
     def visit(self, feature: str, argument: str = "", keys: str = "", caller: str = "1001") -> Visitor:
         """
@@ -191,6 +196,38 @@ class StarCodesTests(SynchronousTestCase):
         tested = {case[0] for case in CASES} | {"pickup"}
         self.assertEqual(tested, set(FEATURES) - elsewhere)
         self.assertEqual(set(SWITCHES) | set(self.stars._with_argument), tested)
+
+    def test_a_number_beyond_the_house(self) -> None:
+        """
+        Calls are sent to, and others ring at, a number beyond the house that the extension may call: a mobile phone.
+        """
+        self.stars = StarCodes(
+            self.directory, self.handling, self.directory.__contains__,
+            lambda number, extension: "" if number == MOBILE else f"{extension} may not call it",
+        )
+        for feature, after in (
+            ("forward_always_on", Handling(forward_always=MOBILE)),
+            ("forward_no_answer_on", Handling(forward_no_answer=MOBILE)),
+            ("follow_me_on", Handling(follow_me=(FollowMe(MOBILE, 10),))),
+            ("simultaneous_on", Handling(simultaneous=(MOBILE,))),
+        ):
+            self.directory.put(Extension("1001", "Ann"))
+            self.visit(feature, MOBILE)
+            self.assertEqual(self.of_ann(), after)
+        visitor = self.visit("forward_always_on", "09001234567")
+        self.assertIn("star-invalid-number", visitor.terminal.heard)
+        self.assertIn("1001's calls can't be sent to 09001234567: 1001 may not call it", visitor.notes)
+
+    def test_a_place_does_not_ring_with_others(self) -> None:
+        """
+        All calls can be sent to a ring group; together with a phone only phones ring.
+        """
+        self.visit("forward_always_on", "600")
+        self.assertEqual(self.of_ann(), Handling(forward_always="600"))
+        self.directory.put(Extension("1001", "Ann"))
+        for feature in ("follow_me_on", "simultaneous_on"):
+            self.assertIn("star-invalid-number", self.visit(feature, "600").terminal.heard)
+        self.assertIs(self.of_ann(), PLAIN)
 
     def test_asks_whose_call_to_pick_up(self) -> None:
         """

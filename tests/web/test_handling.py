@@ -13,6 +13,9 @@ from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.handling import FollowMe, Handling
 from pbx.directory.places import Member, Places, RingGroup
+from pbx.directory.plan import Plan, Site
+from pbx.directory.situation import Situation
+from pbx.directory.trunk import Trunk
 from pbx.web.destinations import Numbers
 from pbx.web.extensions import ExtensionGoneError, Extensions
 from pbx.web.handling import HandlingOfExtensions
@@ -46,6 +49,7 @@ class HandlingTests(SynchronousTestCase):
         self.extensions.kept = {person.number: person for person in people}
         self.audit = FakeAudit()
         numbers = Numbers(Directory(people), Places([RingGroup("600", "Sales", members=(Member("1002"),))]))
+        self.numbers = numbers
         self.client = Client([
             *HandlingOfExtensions(self.extensions, numbers, self.audit).routes(),
             *Extensions(self.extensions, self.audit, numbers).routes(),
@@ -124,6 +128,33 @@ class HandlingTests(SynchronousTestCase):
         )
         many = [str(number) for number in range(1000, 1501)]
         self.assertEqual(self.refused({"blocked": many}), {"blocked": "found 501; allowed are up to 500"})
+
+    def test_numbers_beyond_the_house(self) -> None:
+        """
+        Calls are also sent to a mobile phone, and ring there, where the extension may call it; else it is said why not.
+        """
+        mobile, dear = "01511234567", "09001234567"
+        people = Directory([Extension("1001", "Ann", allow_external=True)])
+        live = Situation(people, {}, plan=Plan(Site("DE", "30", "Europe/Berlin"), {"A": Trunk("A", "a")}))
+        handling = HandlingOfExtensions(self.extensions, self.numbers, self.audit, lambda: live)
+        self.client = Client(handling.routes())
+        body = {"forward_always": mobile, "simultaneous": ["+491511234567"], "follow_me": [{"number": mobile}]}
+        answer = self.client.ask("PATCH", PATH, body)
+        self.assertEqual(answer.status, 200, answer.content)
+        self.assertEqual(self.of_ann().follow_me, (FollowMe(mobile),))
+        self.assertEqual(
+            self.refused({"forward_busy": dear, "follow_me": [{"number": dear}, {"number": "600"}]}),
+            {
+                "forward_busy": f"{dear} is no number that can be called: 1001 may not call premium numbers",
+                "follow_me[0].number": f"{dear} is no extension: 1001 may not call premium numbers",
+                "follow_me[1].number": "600 is no extension",
+            },
+        )
+        people.put(Extension("1001", "Ann"))
+        self.assertEqual(
+            self.refused({"forward_busy": mobile}),
+            {"forward_busy": f"{mobile} is no number that can be called: 1001 may not call beyond the house"},
+        )
 
     def test_missing(self) -> None:
         """
