@@ -213,6 +213,22 @@ class CancelledTests(LargeTests):
         self.network.advance(2)
         self.assertEqual(self.a.invites, [])
 
+    def test_down_meanwhile(self) -> None:
+        """
+        The trunk goes down before the connection is there: the caller was refused, and nobody is called any more.
+        """
+        connecting = self.exchange.lines.line("A").connecting = Deferred()
+        self.dial(body=self.phone_offer())
+        self.exchange.lines.line("A").set("down", "no answer to OPTIONS")
+        self.network.advance(0.01)
+        answer = self.anna.last("INVITE")
+        self.assertEqual((answer.status, self.channels()), (503, {"A": 0}))
+        self.anna.acknowledge_refusal(self.invite, answer)
+        connecting.callback(None)
+        self.network.advance(0.1)
+        self.assertEqual((len(self.lines_taken), self.a.invites), (1, []))
+        self.lines_taken[0].transport.loseConnection()  # type: ignore[union-attr]
+
     def test_back_to_udp(self) -> None:
         """
         It takes longer than a second: UDP.
