@@ -96,7 +96,6 @@ class Hunt:
         self._failures: list[tuple[int, Failure]] = []
         self._redirects = 0
         self._waits_for: Deferred[Any] | None = None
-        self._ended = False
 
     def begin(self) -> None:
         """
@@ -105,7 +104,7 @@ class Hunt:
         why = self._tools.router.exceeded(self._outgoing)
         if why:
             self._note(why)
-            self._end(Failure(403, 21, why))
+            self._over(Failure(403, 21, why))
         else:
             self._next_way()
 
@@ -113,8 +112,7 @@ class Hunt:
         """
         Try no more: the call was answered, or the caller has gone.
         """
-        self._ended = True
-        # Else it and those it calls would hold each other, and wait for the collector.
+        # Nobody hears from it any more; else it and those it calls would hold each other, and wait for the collector.
         self._ring = self._over = self._note = _nobody
         if self._waits_for is not None:
             self._waits_for.cancel()
@@ -124,15 +122,15 @@ class Hunt:
         An INVITE has come to nothing: the next server of this trunk, the next trunk, or the end.
         """
         place = self._place
-        if self._ended or place is None:
-            return
+        if place is None:
+            raise ValueError("nothing was sent")
         trunk = place.line.trunk
         failure = _failure(trunk.name, status, text, response)
         if response is None and status in (408, 503) and self._target is not None and not leg.progressed:
             place.line.failed(self._target)
         self._failures.append((UNREACHED if response is None else ANSWERED, failure))
         # Help may come over any of them, whatever the others say.
-        end = self._end if self._outgoing.emergency is None else self._on
+        end = self._over if self._outgoing.emergency is None else self._on
         if leg.abandoned or (status == 488 and not leg.sent):
             # It is down, or may not be offered what the caller has.
             self._on(failure)
@@ -209,7 +207,7 @@ class Hunt:
         if not self._failures:
             self._failures.append((SKIPPED, Failure(503, 34, "No trunk is there for this call")))
         most = max(said for said, _ in self._failures)
-        self._end([failure for said, failure in self._failures if said == most][-1])
+        self._over([failure for said, failure in self._failures if said == most][-1])
 
     def _not_now(self, line: Line | None, way: Way) -> str:
         """
@@ -293,11 +291,6 @@ class Hunt:
             return await waits
         finally:
             self._waits_for = None
-
-    def _end(self, failure: Failure) -> None:
-        if not self._ended:
-            self._ended = True
-            self._over(failure)
 
 
 def _nobody(told: object) -> None:
