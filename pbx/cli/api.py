@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import ipaddress
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from pbx.ops.place import place
 
 if TYPE_CHECKING:
     import argparse
+    from typing import Never
 
     from treq.client import HTTPClient
 
@@ -49,6 +51,25 @@ class UnsuccessfulError(CliError):
         self.answer = answer
 
 
+class OtherVersionError(CliError):
+    """
+    The exchange that runs answers as one of another version does.
+    """
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: the exchange that runs is of another version than pbxctl, and is to be restarted.")
+
+
+class Answer(dict[str, Any]):
+    """
+    An object of an answer: who takes a member that it does not have gets :class:`OtherVersionError`, and the person at
+    the terminal no traceback.
+    """
+
+    def __missing__(self, name: str) -> Never:
+        raise OtherVersionError(f"Its answer has no {name!r}")
+
+
 class Api:
     """
     The REST API of one exchange.
@@ -76,7 +97,7 @@ class Api:
             timeout: Seconds for an answer.
 
         Raises:
-            CliError: The exchange cannot be reached, or refuses.
+            CliError: The exchange cannot be reached, refuses, or is of another version.
         """
         more: dict[str, Any] = {"timeout": timeout}
         if isinstance(body, bytes):
@@ -97,11 +118,13 @@ class Api:
                 "If it is the certificate: name it by --cert (<data>/ssl/pbx.crt), or use -k to accept any."
             )
         try:
-            answer = json.loads(content) if content else None
+            answer = json.loads(content, object_hook=Answer) if content else Answer()
         except ValueError:
             raise CliError(f"{self._url} answered what is no JSON (status {response.code}).")
         if response.code >= 400:
             raise CliError(_problem(answer, response.code))
+        if not isinstance(answer, dict):
+            raise OtherVersionError("Its answer is no object")
         return answer
 
 
@@ -112,6 +135,9 @@ def _problem(answer: Any, status: int) -> str:
     if not isinstance(answer, dict):
         return f"The exchange answered {status}."
     lines = [str(answer.get("detail") or answer.get("title") or f"The exchange answered {status}.")]
+    if status == HTTPStatus.METHOD_NOT_ALLOWED or (status == HTTPStatus.NOT_FOUND and " /api/" in lines[0]):
+        # It has no such path: what was typed has a / in it, or the exchange knows less than this command.
+        lines[0] += " If pbxctl was updated since the exchange was started, restart the exchange."
     lines += [f"  {each.get('field')}: {each.get('detail')}" for each in answer.get("errors", [])]
     return "\n".join(lines)
 
