@@ -18,7 +18,7 @@ def to_feature(request: RouteRequest, situation: Situation) -> Decision:
     Decide about a number that begins with a star or a hash.
     """
     number = request.number
-    found = feature_dialled(number, situation.star_codes, situation.numbers)
+    found = feature_dialled(number, situation.star_codes, situation.numbers, situation.mailboxes)
     if found is None:
         return refused(request, (f"{number!r} is no star code",), 404, 1, "Unallocated number")
     name, argument = found

@@ -82,17 +82,21 @@ USUAL = table({name: feature.code for name, feature in FEATURES.items()})
 """The codes that an exchange has when its configuration names none."""
 
 
-def feature_dialled(number: str, codes: Mapping[str, str], extensions: Container[str]) -> tuple[str, str] | None:
+def feature_dialled(
+    number: str, codes: Mapping[str, str], extensions: Container[str], mailboxes: Container[str] = frozenset()
+) -> tuple[str, str] | None:
     """
     The feature that a number stands for and what was dialled behind its code, or ``None``.
 
     A code that was dialled alone comes first, then an extension behind the code of ``voicemail_of`` (so that ``*7201``
-    is the mailbox of 7201 where there is such an extension, though ``*72`` is a code), then the longest code.
+    is the mailbox of 7201 where there is such an extension, though ``*72`` is a code) or a shared mailbox, then the
+    longest code.
 
     Args:
         number: What was dialled.
         codes: The features by their codes.
         extensions: The extensions, to find numbers in.
+        mailboxes: The mailboxes that belong to no extension, likewise.
     """
     # Phones that send a number as a whole send the key that ended it, too.
     bare = number[:-1] if number.endswith("#") and len(number) > 1 else number
@@ -103,7 +107,7 @@ def feature_dialled(number: str, codes: Mapping[str, str], extensions: Container
         name = codes.get(bare[:length])
         if name is None or not FEATURES[name].argument:
             continue
-        if name == "voicemail_of" and bare[length:] in extensions:
+        if name == "voicemail_of" and (bare[length:] in extensions or bare[length:] in mailboxes):
             return name, bare[length:]
         if longest is None:
             longest = name, bare[length:]

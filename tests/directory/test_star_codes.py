@@ -45,6 +45,13 @@ class StarCodesTests(SynchronousTestCase):
         for number, feature in DIALLED:
             self.assertEqual(feature_dialled(number, USUAL, {"1001", "7201", "78"}), feature, number)
 
+    def test_a_shared_mailbox(self) -> None:
+        """
+        The code of a shared mailbox is for it alone, though it begins as one that switches something.
+        """
+        self.assertEqual(feature_dialled("*2520", USUAL, {"1001"}), ("no_answer_timeout", "20"))
+        self.assertEqual(feature_dialled("*2520", USUAL, {"1001"}, {"2520"}), ("voicemail_of", "2520"))
+
     def test_no_two_features_have_one_code(self) -> None:
         """
         The usual codes are all different, and a table with the same code twice is refused by both names.
