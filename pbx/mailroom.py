@@ -8,6 +8,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pbx.directory.opening import zone
 from pbx.features.voicemail.deposit import Deposit
 from pbx.features.voicemail.mail import Letters
 from pbx.features.voicemail.mailboxes import Mailbox, Message, VoicemailSettings
@@ -68,7 +69,7 @@ class Mailroom:
         self._directory = directory
         voicemail, folder = settings.voicemail, settings.data / "voicemail"
         server = _server(settings)
-        self._letters = self._letters_to(server)
+        self._letters = self._letters_to(server, settings)
         self.mailboxes = Mailboxes(reactor, database, directory, folder)
         self.messages = Voicemail(
             reactor, database, self.mailboxes, wall, compose=self._compose, shortest=voicemail.min_length
@@ -83,9 +84,10 @@ class Mailroom:
         )
 
         self._deposit = Deposit(self.mailboxes, self.messages, tasks, _limits(settings), lead)
+        self._retrieval = Retrieval(self.mailboxes, self.messages, wall, lead, zone(settings.plan.site.time_zone))
         self.kinds: dict[str, Any] = {
             "voicemail": self._deposit,
-            "mailbox": Retrieval(self.mailboxes, self.messages, wall, lead),
+            "mailbox": self._retrieval,
         }
 
     def prepare(self, settings: Settings) -> Callable[[], None]:
@@ -99,9 +101,11 @@ class Mailroom:
             OSError: The certificate of the mail server's authority can't be read.
         """
         server, voicemail = _server(settings), settings.voicemail
+        letters = self._letters_to(server, settings)
 
         def put() -> None:
-            self._letters = self._letters_to(server)
+            self._letters = letters
+            self._retrieval.zone = zone(settings.plan.site.time_zone)
             self.messages.shortest = voicemail.min_length
             self.sender.reconfigure(server, _head(settings), voicemail.email.keep_days)
             self._retention.reconfigure(days=voicemail.retention_days, deleted_days=voicemail.deleted_days)
@@ -127,8 +131,10 @@ class Mailroom:
         await self.messages.stop()
         await self.mailboxes.stop()
 
-    def _letters_to(self, server: SmtpServer | None) -> Letters | None:
-        return Letters(self._address, self._name) if server is not None else None
+    def _letters_to(self, server: SmtpServer | None, settings: Settings) -> Letters | None:
+        if server is None:
+            return None
+        return Letters(self._address, self._name, zone(settings.plan.site.time_zone), settings.star_codes)
 
     def _compose(self, message: Message, mailbox: Mailbox) -> Mail | None:
         return None if self._letters is None else self._letters.compose(message, mailbox)

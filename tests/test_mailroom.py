@@ -115,8 +115,10 @@ class MailroomTests(DatabaseTestCase):
         room = await self.room("{}")
         self.assertRaises(OSError, room.prepare, self.settings("{host: 127.0.0.1, ca_file: none.pem}"))
         smtp = f"{{host: 127.0.0.1, port: {port}, use_tls: false}}\n  email: {{from_name: House}}"
+        elsewhere = "\nsite: {time_zone: Asia/Kathmandu}\nstar_codes: {voicemail: '*55'}"
         more = "\n  max_length: 77\n  min_length: 1\n  retention_days: 3\n  deleted_days: 4"
-        room.prepare(self.settings(smtp + more))()
+        room.prepare(self.settings(smtp + more + elsewhere))()
+        self.assertEqual(str(room.kinds["mailbox"].zone), "Asia/Kathmandu")
         expired: list[Any] = []
 
         async def expire(*days: Any) -> int:
@@ -136,6 +138,11 @@ class MailroomTests(DatabaseTestCase):
         await eventually(mailed, within=8, what="the mail", interval=0.02)
         mail: EmailMessage = message_from_bytes(post.taken[0], policy=policy.default)  # type: ignore[assignment]
         self.assertTrue(mail["From"].startswith("House <voicemail@"))
+        body = mail.get_body(("plain",))
+        assert body is not None
+        text = body.get_content()
+        self.assertIn("+0545", text)
+        self.assertIn("Dial *55 to hear it by phone.", text)
         self.assertEqual(caller.terminal.options["longest"], 77)
 
     async def test_no_mail_server(self) -> None:

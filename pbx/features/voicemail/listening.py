@@ -4,7 +4,6 @@ Hearing the messages of a folder, and what can be done with each.
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from attrs import evolve
@@ -15,6 +14,7 @@ from pbx.features.voicemail.mailboxes import Folder, Mailbox, Message
 from pbx.features.voicemail.passing_on import pass_on
 
 if TYPE_CHECKING:
+    import datetime as dt
     from collections.abc import Callable
 
     from pbx.calls.destination import IVisit
@@ -56,7 +56,7 @@ class Listening:
         mailboxes: Where names and other mailboxes are.
         messages: Where the messages are.
         mailbox: Which mailbox.
-        wall: The time of day.
+        now: The time of day, in the zone that times are said in.
         lead: Where a number leads an extension that calls it.
 
     Attributes:
@@ -70,7 +70,7 @@ class Listening:
         mailboxes: Any,
         messages: Any,
         mailbox: Mailbox,
-        wall: Callable[[], float],
+        now: Callable[[], dt.datetime],
         lead: Callable[[str, str], Destination | None],
     ) -> None:
         self._visit = visit
@@ -78,7 +78,7 @@ class Listening:
         self._mailboxes = mailboxes
         self._messages = messages
         self._mailbox = mailbox
-        self._wall = wall
+        self._now = now
         self._lead = lead
         self.before: list[Any] = []
 
@@ -138,8 +138,7 @@ class Listening:
         return key
 
     def _envelope(self, message: Message) -> list[Any]:
-        now = dt.datetime.fromtimestamp(self._wall(), dt.UTC).astimezone()
-        return envelope(message, self._mailboxes, now, self._visit.language)
+        return envelope(message, self._mailboxes, self._now(), self._visit.language)
 
     async def _turn(self, messages: list[Message], index: int, by: int) -> tuple[int, str]:
         """

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment
 
+from pbx.directory.star_codes import USUAL
 from pbx.features.mail import Mail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from pbx.features.voicemail.mailboxes import Mailbox, Message
 
@@ -35,7 +36,8 @@ Forwarded by {{ forwarded_by }}.
 The caller marked it as urgent.
 {% endif %}
 
-{% if attached %}The message is attached. {% endif %}Dial *97 to hear it by phone.
+{% if attached %}The message is attached. {% endif %}{% if dial %}Dial {{ dial }} to hear it by phone.{% endif %}
+
 """)
 
 HTML = _environment.from_string("""\
@@ -53,7 +55,7 @@ HTML = _environment.from_string("""\
 {% if urgent %}
 <p><strong>The caller marked it as urgent.</strong></p>
 {% endif %}
-<p>{% if attached %}The message is attached. {% endif %}Dial *97 to hear it by phone.</p>
+<p>{% if attached %}The message is attached. {% endif %}{% if dial %}Dial {{ dial }} to hear it by phone.{% endif %}</p>
 </body></html>
 """)
 
@@ -66,6 +68,7 @@ class Letters:
         address_of: The address of the person whose extension it is, or ``None``.
         name_of: That person's name, or nothing.
         zone: The zone that times are told in; ``None`` for the machine's.
+        star_codes: The features by their codes.
     """
 
     def __init__(
@@ -73,10 +76,12 @@ class Letters:
         address_of: Callable[[str], str | None],
         name_of: Callable[[str], str] = lambda number: "",
         zone: dt.tzinfo | None = None,
+        star_codes: Mapping[str, str] = USUAL,
     ) -> None:
         self._address_of = address_of
         self._name_of = name_of
         self._zone = zone
+        self._codes = {feature: code for code, feature in star_codes.items()}
 
     def compose(self, message: Message, mailbox: Mailbox) -> Mail | None:
         """
@@ -97,6 +102,7 @@ class Letters:
             "forwarded_by": message.forwarded_by,
             "urgent": message.urgent,
             "attached": mailbox.attach,
+            "dial": self._dial(mailbox),
         }
         urgent = "Urgent voicemail" if message.urgent else "Voicemail"
         subject = " ".join(f"{urgent} from {caller} ({duration})".split())
@@ -108,6 +114,16 @@ class Letters:
             message=message.id,
             attachment=f"{mailbox.number}/{message.path.name}" if mailbox.attach else None,
         )
+
+    def _dial(self, mailbox: Mailbox) -> str:
+        """
+        What an owner dials to hear the messages; empty where there is no such code.
+        """
+        if mailbox.owners:
+            # Its owners' own code leads to mailboxes of their own.
+            code = self._codes.get("voicemail_of")
+            return "" if code is None else f"{code}{mailbox.number}"
+        return self._codes.get("voicemail", "")
 
 
 def _caller(message: Message) -> str:

@@ -4,6 +4,7 @@ Opening a mailbox: who may, and what it offers then.
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import TYPE_CHECKING, Any, Final
 
 from twisted.logger import Logger
@@ -42,6 +43,10 @@ class Retrieval:
         messages: An :class:`~pbx.features.voicemail.mailboxes.IMessages`.
         wall: The time of day in seconds since 1970, to say when a message came.
         lead: Where a number leads an extension that calls it; ``None`` when it may not, or that is nowhere.
+        zone: The zone that times are said in; ``None`` for the machine's.
+
+    Attributes:
+        zone: The zone, which may be set.
     """
 
     log = Logger()
@@ -52,7 +57,9 @@ class Retrieval:
         messages: Any,
         wall: Callable[[], float],
         lead: Callable[[str, str], Destination | None] = lambda number, _: Destination("extension", number),
+        zone: dt.tzinfo | None = None,
     ) -> None:
+        self.zone = zone
         self._mailboxes = mailboxes
         self._messages = messages
         self._wall = wall
@@ -134,7 +141,7 @@ class Retrieval:
     # What it offers
 
     async def _serve(self, visit: IVisit, terminal: Terminal, mailbox: Mailbox) -> Destination | None:
-        listening = Listening(visit, terminal, self._mailboxes, self._messages, mailbox, self._wall, self._lead)
+        listening = Listening(visit, terminal, self._mailboxes, self._messages, mailbox, self._now, self._lead)
         before = self._state(mailbox, visit.language)
         folder: Folder = "new" if self._messages.counts(mailbox.number).new else "saved"
         while True:
@@ -155,6 +162,9 @@ class Retrieval:
             elif key != "*":
                 await terminal.play(["vm-goodbye"])
                 return None
+
+    def _now(self) -> dt.datetime:
+        return dt.datetime.fromtimestamp(self._wall(), dt.UTC).astimezone(self.zone)
 
     def _state(self, mailbox: Mailbox, language: str) -> list[str]:
         counts = self._messages.counts(mailbox.number)

@@ -4,8 +4,10 @@ Tests of :mod:`pbx.features.voicemail.retrieval` and of what it leads to.
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from attrs import evolve
 from twisted.internet.defer import Deferred
@@ -239,6 +241,18 @@ class ListeningTests(RetrievalTestCase):
         self.assertEqual(heard.count("vm-duration"), 2)
         self.assertIn("vm-no-more-messages", heard)
         self.assertEqual((self.folder("new"), len(self.folder("saved"))), ([], 2))
+
+    def test_time_of_the_site(self) -> None:
+        """
+        It is told when the message came as clocks show it where the owner is: late on Monday in London is early today.
+        """
+        message = self.left()
+        self.messages.kept[message.id] = evolve(message, received=dt.datetime(2026, 3, 2, 20, tzinfo=dt.UTC))
+        self.place.zone = ZoneInfo("Asia/Kathmandu")
+        heard = self.call(PIN + "1 6*#")
+        start = heard.index("vm-received") + 1
+        said = ["time-today", "time-at", "number-1", "number-40", "number-5", "time-am", "vm-duration"]
+        self.assertEqual(heard[start : start + len(said)], said)
 
     def test_keys_while_playing(self) -> None:
         """
