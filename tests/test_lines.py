@@ -17,6 +17,7 @@ from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.permissions import Permissions
+from pbx.directory.time_condition import TimeCondition
 from pbx.directory.trunk import Trunk
 from pbx.lines import Lines
 from pbx.ops.settings import Settings, load
@@ -134,6 +135,22 @@ class LinesTests(DatabaseTestCase):
             "emergency.notify names the extension '1002', which there is not: add it by pbxctl extensions add, or"
             " change emergency.notify",
         ])
+
+    async def test_hours_of_the_site(self) -> None:
+        """
+        The hours within which anybody calls beyond the house may be a time condition of the database as well as one of
+        the file; one that is in neither is told of.
+        """
+        text = "time_conditions: [{name: lunch}]\nlimits: {hours: office}"
+        lines = await self.lines(text)
+        self.assertEqual(self.said(), [
+            "limits.hours names the time condition 'office', which there is not: add it to config.yml or by pbxctl"
+            " conditions add, or change limits.hours",
+        ])
+        await lines.stored.add("time_condition", TimeCondition("office"))
+        lines.reconfigure(self.settings(text))
+        self.assertEqual((self.said(), lines.doubts()), ([], []))
+        self.assertIn(lines.book.plan.limits.hours, lines.book.plan.conditions)
 
     async def test_hidden(self) -> None:
         """

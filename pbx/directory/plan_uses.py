@@ -60,9 +60,12 @@ def unknown(plan: Plan, extensions: Iterable[Extension] = ()) -> Iterator[tuple[
     """
     Whoever names a trunk, a time condition or an extension that there is not, what it takes it for, and the name.
 
-    Such a route is not refused, since all of them may come and go in the database: somebody has to be told.
+    Such a route or limit is not refused, since all of them may come and go in the database: somebody has to be told.
     """
     people = list(extensions)
+    if plan.limits.hours is not None and plan.limits.hours not in plan.conditions:
+        # The first, however many are told: with it nobody calls beyond the house.
+        yield "limits.hours", "time condition", plan.limits.hours
     for outbound in plan.outbound:
         for trunk in outbound.trunks:
             if trunk not in plan.trunks:

@@ -93,8 +93,8 @@ def _passwords(configuration: Configuration) -> Iterator[Mistake]:
                 yield Mistake(f"sip_trunks[{index}].password", text)
 
 
-# A trunk or a condition that routes name and the file does not have may be in the database: that is no mistake of the
-# file (pbx.directory.plan_uses tells of it).
+# A trunk or a condition that routes or limits name and the file does not have may be in the database: that is no
+# mistake of the file (pbx.directory.plan_uses tells of it).
 
 
 def _switches(configuration: Configuration) -> Iterator[Mistake]:
@@ -139,13 +139,5 @@ def _location(configuration: Configuration) -> Iterator[Mistake]:
         yield Mistake("emergency.location", found)
 
 
-def _hours(configuration: Configuration) -> Iterator[Mistake]:
-    hours = configuration.limits.hours
-    if hours is not None and hours not in {each.name for each in configuration.time_conditions}:
-        yield Mistake("limits.hours", f"found {hours!r}; allowed is the name of one of time_conditions")
-
-
-CHECKS: Final = (
-    _site, _names, _keys_in_clear, _passwords, _switches, _destinations, _addresses, _location, _hours,
-)
+CHECKS: Final = (_site, _names, _keys_in_clear, _passwords, _switches, _destinations, _addresses, _location)
 """What looks for them, each as :mod:`pbx.ops.contradictions` wants it."""

@@ -74,3 +74,6 @@ class UsesTests(SynchronousTestCase):
             ("the emergency location Yard", "extension", "1009"),
         ])
         self.assertEqual([*unknown(Plan())], [])
+        self.assertEqual([*unknown(evolve(PLAN, limits=TollLimits(hours="gone")))][:2], [
+            ("limits.hours", "time condition", "gone"), ("outbound route one", "trunk", "b"),
+        ])
