@@ -265,8 +265,7 @@ class Emergencies:
             f"Call back: {emergency.callback or 'no number is known'}",
             f"When: {_local(tools.wall(), tools.router.situation.plan.site)}",
         ])
-        # An error, so that it stands in any log: whoever looks for it must find it.
-        self.log.error("{call_id}: {text}", call_id=call.id, text=text.replace("\n", "; "))
+        # It stands in any log, by the call, since each alert is an error there.
         self._alerts.alert(
             "emergency", live.subject, text, mail=live.mail,
             detail={

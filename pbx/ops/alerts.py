@@ -41,6 +41,10 @@ MOST_MAILS: Final = 100
 MOST_URGENT_MAILS: Final = 300
 """The same for emergencies: a phone that goes mad must not, either."""
 
+LINE: Final = "Alert {kind} {subject}: {text}{more}"
+LINE_OF_A_CALL: Final = "{call_id}: " + LINE
+"""What the log says."""
+
 HOUR: Final = 3600.0
 
 OCCURRENCES: Final = frozenset({"emergency", "loop", "toll_limit"})
@@ -107,7 +111,7 @@ class Alerts:
         Something is wrong.
         """
         key, now = (kind, subject), self._wall()
-        self._say(key, text)
+        self._say(key, text, (detail or {}).get("call", ""))
         known = self._open.get(key)
         if known is not None:
             if known.text != text:
@@ -228,9 +232,9 @@ class Alerts:
         mailed.append(now)
         return True
 
-    def _say(self, key: tuple[str, str], text: str) -> None:
+    def _say(self, key: tuple[str, str], text: str, call: str) -> None:
         """
-        Write it to the log, unless that was done within the last minute.
+        Write it to the log, by the call where it is about one, unless that was done within the last minute.
         """
         now = self._clock.seconds()
         if now - self._said.get(key, float("-inf")) < TOLD_AGAIN:
@@ -243,8 +247,8 @@ class Alerts:
         self._said[key] = now
         more = f" ({self._unsaid} further alerts were not logged)" if self._unsaid else ""
         self._unsaid = 0
-        line = text.replace("\n", "; ")
-        self.log.error("Alert {kind} {subject}: {text}{more}", kind=key[0], subject=key[1], text=line, more=more)
+        line, form = text.replace("\n", "; "), LINE_OF_A_CALL if call else LINE
+        self.log.error(form, call_id=call, kind=key[0], subject=key[1], text=line, more=more)
 
 
 def _headline(text: str) -> str:

@@ -14,6 +14,7 @@ from pbx.directory.emergency import Location
 from pbx.directory.handling import Handling
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outside import EmergencyCall
+from pbx.ops.alerts import Alerts
 from tests.calls.carrier import MOBILE
 from tests.calls.emergency import FLOOR, EmergencyCase
 
@@ -109,7 +110,18 @@ class ToldTests(EmergencyCase):
         ])
         self.assertRegex(first.text.splitlines()[3], r"^When: 2023-11-14 23:1\d:\d\d CET$")
         self.assertEqual(first.detail["extension"], "1007")
-        self.assertEqual(len(self.logged("EMERGENCY: 1007 (Phone 1007) called the emergency number 112; Where:")), 1)
+
+    def test_one_line(self) -> None:
+        """
+        In the log it is one line, an error, by the call.
+        """
+        self.exchange.emergencies._alerts = Alerts(self.network.clock, self.exchange.wall)
+        self.dial(caller="1007")
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        (line,) = self.logged("EMERGENCY: 1007 (Phone 1007) called the emergency number 112; Where:")
+        call = self.exchange.records[-1]["id"]
+        self.assertTrue(line.startswith(f"{call}: Alert emergency 1007 "), line)
+        self.assertEqual([line for line in self.loud if "112" in line], [line])
 
     def test_test_number(self) -> None:
         """

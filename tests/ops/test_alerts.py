@@ -129,6 +129,13 @@ class AlertsTests(SynchronousTestCase):
             self.lines, ["Alert emergency 1001: EMERGENCY: 1001 (Dr. Ann) called 112; Where: Yard; When: now"]
         )
 
+    def test_of_a_call(self) -> None:
+        """
+        What is about one call is found in the log by it.
+        """
+        self.alerts.alert("emergency", "1001", "EMERGENCY: 1001 called 112", detail={"call": "c0ffee"})
+        self.assertEqual(self.lines, ["c0ffee: Alert emergency 1001: EMERGENCY: 1001 called 112"])
+
     def test_flood(self) -> None:
         """
         Alerts without end neither fill the log nor the mailbox nor the memory; an emergency is told all the same.
