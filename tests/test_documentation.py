@@ -18,7 +18,9 @@ from pbx.cli.command import parser
 from pbx.directory.star_codes import FEATURES
 from pbx.ops.strict import Mistake, convert
 from pbx.web import site
-from pbx.web.routes import Route
+from pbx.web.extensions import NewExtension
+from pbx.web.problems import Problem
+from pbx.web.routes import Route, json_body
 
 TOP = Path(__file__).resolve().parent.parent
 README = (TOP / "README.rst").read_text(encoding="utf-8")
@@ -29,6 +31,9 @@ HEADING = re.compile(r"^((?:GET|POST|PUT|PATCH|DELETE) /\S*)\n~+$", re.MULTILINE
 
 ASKED = re.compile(r"^ +api (GET|POST|PUT|PATCH|DELETE) (\S+)(?: '([^']*)')?", re.MULTILINE)
 """A request, as an example shows it: method, path, and a body that may go over several lines."""
+
+BLOCK = re.compile(r"^\.\. code-block:: json\n\n((?:    .*\n|\n)+)", re.MULTILINE)
+"""A piece of JSON, as an example shows it."""
 
 
 def served(case: SynchronousTestCase) -> list[Route]:
@@ -113,10 +118,20 @@ class DescriptionTests(SynchronousTestCase):
         """
         Each example of an answer is JSON.
         """
-        blocks = re.findall(r"^\.\. code-block:: json\n\n((?:    .*\n|\n)+)", API, re.MULTILINE)
+        blocks = BLOCK.findall(API)
         self.assertGreater(len(blocks), 40)
         for block in blocks:
             self.assertIsInstance(json.loads(block), dict)
+
+    def test_problem(self) -> None:
+        """
+        The example of a problem is what a wrong field is answered.
+        """
+        (example,) = [json.loads(block) for block in BLOCK.findall(API) if "One field" in block]
+        with self.assertRaises(Problem) as caught:
+            body = b'{"number": "12a", "name": "Eve", "password": "SecurePassword123!"}'
+            json_body(NewExtension, "application/json", body)
+        self.assertEqual(example, caught.exception.document())
 
 
 class ExamplesTests(SynchronousTestCase):
