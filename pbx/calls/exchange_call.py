@@ -4,7 +4,7 @@ A call that the exchange makes itself: it rings an extension, says something, an
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from twisted.internet.defer import CancelledError
 from twisted.logger import Logger
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from pbx.registrar.binding import Binding
     from pbx.sip.message import Response
 
+EXCHANGE: Final = "exchange"
+"""Who has called, in the record: whoever is shown as calling has not, and no extension is called so."""
+
 HOPS = 69
 """Max-Forwards of what is sent: it is nobody's call that is passed on."""
 
@@ -46,7 +49,7 @@ class ExchangeCall:
     Args:
         tools: What every call is built with.
         number: The extension, whose phones ring whatever it wants done with its calls.
-        caller: Who the phone shows as calling.
+        caller: Who the phone shows as calling, and calls when it calls back.
         reason: Why it is made, in words, for its record.
         say: What is done with whoever picks up.
         over: Told at the end whether it was picked up.
@@ -84,8 +87,7 @@ class ExchangeCall:
         """
         tools, caller = self._tools, self._caller
         tools.emit(CallBegan(
-            self.id, tools.wall(), tools.core.clock.seconds(), caller.number, caller.name, self._number, "",
-            (self._reason,),
+            self.id, tools.wall(), tools.core.clock.seconds(), EXCHANGE, caller.name, self._number, "", (self._reason,),
         ))
         self._attempt = Attempt(self, tools, self.id)
         self._attempt.start([Branch(self._number)], caller, onward(None, also=DECODABLE), HOPS, patience)

@@ -65,6 +65,23 @@ class ToldTests(EmergencyCase):
         record = self.exchange.records[-1]
         self.assertEqual((record["callee"], record["disposition"]), ("1002", "answered"))
 
+    def test_records(self) -> None:
+        """
+        In the records those calls are the exchange's own: by whoever calls for help there is that call alone.
+        """
+        for phone in (self.phone("1002"), self.phone("1003")):
+            phone.on_request = lambda request, phone=phone: phone.answer(request, 486) and None
+        self.dial()
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        self.exchange.emergencies.stop()
+        called = {(record["caller"], record["caller_name"], record["callee"]) for record in self.exchange.records}
+        self.assertEqual(called, {
+            ("1005", "Phone 1005", "112"), ("exchange", "EMERGENCY 112: Phone 1005", "1002"),
+            ("exchange", "EMERGENCY 112: Phone 1005", "1003"),
+        })
+        told = [record["route"] for record in self.exchange.records if record["caller"] == "exchange"]
+        self.assertEqual(told, [["the exchange tells of the emergency call of 1005"]] * 2)
+
     def test_nobody_picks_up(self) -> None:
         """
         Who does not pick up is rung again, some times; who has gone home does not keep the others from hearing of it.
