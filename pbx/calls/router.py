@@ -185,7 +185,9 @@ class Router:
             # A stranger chooses the number that it shows: it must switch nothing, and alarm nobody.
             return None
         decision = decide(RouteRequest(owner, number, owner), self.situation)
-        return Destination("number", number, owner) if decision.destination.kind == "outside" else None
+        # A number of our own leads somewhere by its inbound route, and costs nothing.
+        leads = decision.destination.kind == "outside" or (decision.route and decision.destination.kind != "refuse")
+        return Destination("number", number, owner) if leads else None
 
     def after(self, number: str, failure: Failed, request: RouteRequest) -> Decision | None:
         """

@@ -11,7 +11,7 @@ providers send it), ``plan_uses`` (who in a plan names what), ``outside`` (a cal
 
 The decision: ``decision`` (what is asked and answered), ``situation`` (all that may be looked at), ``dialplan`` (where
 a request goes, and why); and what it asks: ``star_call``, ``inbound`` (the way in), ``outbound`` (the way out),
-``toll`` (who may), ``emergency_call``, ``opening`` (is it open), ``numbering`` (what a number is), ``pattern``. What
-asks it: ``forwarding`` (where calls may be sent). Calls that are only thought of: ``simulation`` (what is otherwise
-than it is), ``explain`` (the tree of what would follow).
+``own_number`` (a way out that would lead back in), ``toll`` (who may), ``emergency_call``, ``opening`` (is it open),
+``numbering`` (what a number is), ``pattern``. What asks it: ``forwarding`` (where calls may be sent). Calls that are
+only thought of: ``simulation`` (what is otherwise than it is), ``explain`` (the tree of what would follow).
 """

@@ -76,6 +76,7 @@ class RouteRequest:
             the first of these.
         route: The inbound route by which it came to where it is; empty for none.
         address: Where the request of the caller's phone came from, for its location.
+        through: The numbers of our own that have led it on, by their inbound routes, the first first.
     """
 
     caller: str
@@ -87,6 +88,7 @@ class RouteRequest:
     called: tuple[str, ...] = ()
     route: str = ""
     address: str = ""
+    through: tuple[str, ...] = ()
 
 
 @frozen

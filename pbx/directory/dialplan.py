@@ -23,13 +23,15 @@ from pbx.directory.decision import (
 )
 from pbx.directory.emergency_call import emergency_call, emergency_number
 from pbx.directory.handling import PLAIN
-from pbx.directory.inbound import entrance
+from pbx.directory.inbound import entrance, entrance_within
 from pbx.directory.numbering import dialled_forms, same
 from pbx.directory.outbound import outside
+from pbx.directory.own_number import own_number
 from pbx.directory.star_call import to_feature
 
 if TYPE_CHECKING:
     from pbx.directory.extension import Extension
+    from pbx.directory.inbound import Entrance
     from pbx.directory.situation import Situation
 
 NOWHERE = (403, 404, 503)
@@ -37,6 +39,9 @@ NOWHERE = (403, 404, 503)
 
 MOST_DIVERSIONS = 5
 """How often one call may be forwarded, so that forwards in a circle end."""
+
+MOST_LED = 5
+"""How often inbound routes may lead one call from one number of our own to another."""
 
 LONG = 7
 """Digits from which on a number that nobody has was probably meant for beyond the house."""
@@ -118,19 +123,32 @@ def _rings(
     The numbers that ring; why others do not; and the limits that those ran into.
     """
     handling = extension.handling
-    own = Ring(extension.number)
+    itself = Ring(extension.number)
     if handling is PLAIN or not (handling.simultaneous or handling.follow_me):
-        return (own,), (), ()
-    plan = {extension.number: own}
+        return (itself,), (), ()
+    plan = {extension.number: itself}
     for number in handling.simultaneous:
         plan.setdefault(number, Ring(number))
     for step in handling.follow_me:
         plan.setdefault(step.number, Ring(step.number, step.after, step.lasting, step.confirm))
-    rings = [own]
+    rings = [itself]
     reasons: list[str] = []
     limited: list[Limited] = []
-    for ring in [*plan.values()][1:]:
+    for wanted in [*plan.values()][1:]:
+        ring = wanted
+        sent_on = _sent_on(request, extension.number, ring.number, "follow me")
         other = situation.numbers.extension(ring.number)
+        own = own_number(sent_on, situation) if other is None else ""
+        if own:
+            # Where it leads first, and no further: each of those may have others ring for it, too.
+            target = entrance_within(own, sent_on, situation).target
+            other = situation.numbers.extension(target.target) if target and target.kind == "extension" else None
+            if other is None:
+                reasons.append(f"{ring.number} does not ring for it: it is a number of this house, but no extension's")
+                continue
+            if any(other.number == each.number for each in rings):
+                continue
+            ring = evolve(ring, number=other.number)
         if other is not None:
             if other.enabled and not other.handling.dnd and situation.reachable.get(ring.number, 0) > 0:
                 rings.append(ring)
@@ -138,7 +156,7 @@ def _rings(
         if is_caller(ring.number, request, situation):
             reasons.append(f"{ring.number} does not ring for it: it is the caller")
             continue
-        decision = decide(_sent_on(request, extension.number, ring.number, "follow me"), situation)
+        decision = decide(sent_on, situation)
         limited += decision.limited
         if decision.destination.outgoing is not None:
             rings.append(evolve(ring, outgoing=decision.destination.outgoing))
@@ -164,7 +182,7 @@ def is_caller(number: str, request: RouteRequest, situation: Situation) -> bool:
 
 def _urgent(number: str, request: RouteRequest, situation: Situation) -> Decision:
     reasons: tuple[str, ...]
-    if request.trunk or any(diversion.reason != "transfer" for diversion in request.diversions):
+    if request.trunk or request.through or any(diversion.reason != "transfer" for diversion in request.diversions):
         reasons = (f"{number} is an emergency number", "calls are not forwarded to emergency numbers")
         return refused(request, reasons, 403, 21, "Calls are not forwarded to emergency numbers")
     destination, reasons = emergency_call(number, request, situation)
@@ -180,15 +198,26 @@ def _from_outside(request: RouteRequest, situation: Situation) -> Decision:
             return back
         # It may be the house's main number, whose callers must not hear for hours that nobody is there.
         found = evolve(found, reasons=(*back.reasons, *found.reasons))
+    return _by_route(found, request, situation)
+
+
+def _by_route(found: Entrance, request: RouteRequest, situation: Situation) -> Decision:
+    """
+    Let an inbound route decide.
+    """
     route, target = found.route, found.target
     if route is None or target is None:
         number = found.number or "the number called"
         text = f"nobody here has {number}"
         reasons = (*found.reasons, f"{text}: an inbound route with its DID would lead it somewhere")
         return refused(request, reasons, 404, 1, "Unallocated number")
-    request = evolve(request, route=route.name, number=target.target)
-    decision = _led_in(target.kind, request, situation)
-    return evolve(decision, reasons=(*found.reasons, *decision.reasons), route=route.name, prefix=route.prefix)
+    through = (*request.through, found.number)
+    decision = _led_in(target.kind, evolve(request, route=route.name, number=target.target, through=through), situation)
+    return evolve(
+        decision, reasons=(*found.reasons, *decision.reasons), route=decision.route or route.name,
+        # Whoever calls from within the house is shown under its own name.
+        prefix=route.prefix if request.trunk else "",
+    )
 
 
 def _led_in(kind: str, request: RouteRequest, situation: Situation) -> Decision:
@@ -237,8 +266,11 @@ def _called_back(number: str, request: RouteRequest, situation: Situation, reaso
 
 def _beyond(request: RouteRequest, situation: Situation, otherwise: str) -> Decision:
     """
-    Send a call out of the house, or say why not.
+    Send a call out of the house, or say why not; one to a number of our own stays in it.
     """
+    own = own_number(request, situation)
+    if own:
+        return _within(own, request, situation)
     found = outside(request, situation)
     if found is None:
         return refused(request, (otherwise, *_hint(request, situation)), 404, 1, "Unallocated number")
@@ -246,6 +278,18 @@ def _beyond(request: RouteRequest, situation: Situation, otherwise: str) -> Deci
     return Decision(
         found.destination, reasons, request.diversions, request.on_behalf, request.route, limited=found.limited
     )
+
+
+def _within(own: str, request: RouteRequest, situation: Situation) -> Decision:
+    """
+    Decide as the inbound route of a number of our own does, as if the call had gone out and come back.
+    """
+    again = own in request.through
+    if again or len(request.through) >= MOST_LED:
+        why = f"it came by {own} already" if again else f"inbound routes have led it on {MOST_LED} times already"
+        return refused(request, (why,), 482, 25, "Exchange routing error: sent round in a circle")
+    # From here on the route answers for it, as it does for callers from beyond the house.
+    return _by_route(entrance_within(own, request, situation), evolve(request, on_behalf=None), situation)
 
 
 def _hint(request: RouteRequest, situation: Situation) -> tuple[str, ...]:

@@ -221,6 +221,9 @@ def _not_matching(request: RouteRequest, decision: Decision, situation: Situatio
     missed = decision.destination.kind == "refuse" and decision.destination.status == 404
     if request.trunk or request.number in situation.numbers or emergency_number(request.number, situation):
         return
+    if decision.route:
+        # It is a number of our own.
+        return
     if outgoing is None and not missed:
         return
     number = request.number

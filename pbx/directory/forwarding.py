@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Final
 
 from pbx.directory.decision import Diversion, RouteRequest
 from pbx.directory.dialplan import decide
+from pbx.directory.inbound import entrance_within
+from pbx.directory.own_number import own_number
 
 if TYPE_CHECKING:
     from pbx.directory.situation import Situation
@@ -17,6 +19,9 @@ PASSING: Final = frozenset({"concurrent", "minutes", "spend", "hours"})
 
 TRUNKS_AWAY: Final = 503
 """The refusal while no trunk is up, which passes too."""
+
+LASTING: Final = (403, 404, 482)
+"""The refusals of a number of our own that are no matter of the moment, as being busy is."""
 
 
 def forwarding_fault(number: str, extension: str, situation: Situation) -> str:
@@ -36,4 +41,11 @@ def forwarding_fault(number: str, extension: str, situation: Situation) -> str:
         return ""
     if any(limited.limit in PASSING for limited in decision.limited):
         return ""
+    own = own_number(request, situation)
+    if own:
+        target = entrance_within(own, request, situation).target
+        if target is not None and (target.kind, target.target) == ("extension", extension):
+            return f"it leads to {extension} itself"
+        if destination.status not in LASTING:
+            return ""
     return decision.reasons[-1]

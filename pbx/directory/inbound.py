@@ -11,7 +11,7 @@ from attrs import frozen
 from pbx.directory import numbering
 from pbx.directory.handling import ANONYMOUS
 from pbx.directory.opening import opening_of
-from pbx.directory.pattern import any_matches
+from pbx.directory.pattern import any_matches, names_numbers
 
 if TYPE_CHECKING:
     from pbx.directory.decision import RouteRequest
@@ -63,13 +63,20 @@ def entrance(request: RouteRequest, situation: Situation) -> Entrance:
     number = _did(called, plan)
     known = numbering.received(number, plan.site).known if number else ""
     reasons.append(f"{known or 'no number'} was called over {request.trunk}")
-    for route in plan.inbound.by_did.matching(*(numbering.writings(number, plan.site) if number else ("",))):
-        target, why_not = _target(route, request, situation, reasons)
-        if target is not None:
-            reasons.append(f"inbound route {route.name} takes it")
-            return Entrance(known, tuple(reasons), route, target)
-        reasons.append(f"route {route.name}: {why_not}")
-    return Entrance(known, tuple(reasons))
+    return _through(number, known, request, situation, reasons)
+
+
+def entrance_within(number: str, request: RouteRequest, situation: Situation) -> Entrance:
+    """
+    Find out which inbound route takes a call to a number of our own that comes over no trunk.
+
+    Args:
+        number: The number, E.164.
+        request: The call.
+        situation: As it is now.
+    """
+    reasons = [f"{number} is a number of this house: the call stays in it"]
+    return _through(number, number, request, situation, reasons, within=True)
 
 
 def number_beyond(number: str, trunk: str, situation: Situation) -> str:
@@ -80,6 +87,26 @@ def number_beyond(number: str, trunk: str, situation: Situation) -> str:
     """
     known = numbering.received(number, situation.plan.site).known
     return f"{known}@{trunk}" if situation.is_here(known) else known
+
+
+def _through(
+    number: str, known: str, request: RouteRequest, situation: Situation, reasons: list[str], *, within: bool = False
+) -> Entrance:
+    """
+    The first inbound route that takes a call to a number.
+    """
+    plan = situation.plan
+    for route in plan.inbound.by_did.matching(*(numbering.writings(number, plan.site) if number else ("",))):
+        # A route that names a number has it over whichever trunk; one for whatever comes over a trunk waits for that.
+        if route.trunk not in (None, request.trunk) and not (within and names_numbers(route.did)):
+            reasons.append(f"route {route.name}: it is for calls over {route.trunk}")
+            continue
+        target, why_not = _target(route, request, situation, reasons)
+        if target is not None:
+            reasons.append(f"inbound route {route.name} takes it")
+            return Entrance(known, tuple(reasons), route, target)
+        reasons.append(f"route {route.name}: {why_not}")
+    return Entrance(known, tuple(reasons))
 
 
 def _did(called: tuple[str, ...], plan: Plan) -> str:
@@ -100,10 +127,8 @@ def _target(
     route: InboundRoute, request: RouteRequest, situation: Situation, reasons: list[str]
 ) -> tuple[Target | None, str]:
     """
-    Where a route leads that matches by its number; or ``None``, and why it does not take the call.
+    Where a route leads that matches by number and trunk; or ``None``, and why it does not take the call.
     """
-    if route.trunk is not None and route.trunk != request.trunk:
-        return None, f"it is for calls over {route.trunk}"
     if route.caller:
         unknown = request.anonymous or request.caller.partition("@")[0] in ("", ANONYMOUS)
         if route.caller == ANONYMOUS:

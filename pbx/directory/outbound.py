@@ -64,11 +64,11 @@ def outside(request: RouteRequest, situation: Situation) -> Outside | None:
     Find the way out for what was dialled; ``None`` when it is no number beyond the house.
     """
     plan = situation.plan
-    number = _beyond(request.number, plan)
+    number = without_prefix(request.number, plan)
     if number is None:
         return None
     reasons: list[str] = []
-    found = _route(number, request, situation, reasons)
+    found = route_of(number, request, situation, reasons)
     if found is None:
         if not plan.outbound:
             return None
@@ -130,7 +130,7 @@ def shown_as(trunk: Trunk, caller: str, site: Site) -> str:
     return number_for(trunk, numbering.dialled(caller, site), caller) if caller.startswith("+") else caller
 
 
-def _beyond(number: str, plan: Plan) -> str | None:
+def without_prefix(number: str, plan: Plan) -> str | None:
     """
     What was dialled for a number beyond the house, without outside prefix; ``None`` where it is none.
     """
@@ -146,7 +146,7 @@ def _beyond(number: str, plan: Plan) -> str | None:
     return number if number and numbering.is_dialable(number) else None
 
 
-def _route(
+def route_of(
     number: str, request: RouteRequest, situation: Situation, reasons: list[str]
 ) -> tuple[OutboundRoute, str] | None:
     """

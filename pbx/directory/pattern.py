@@ -51,6 +51,9 @@ class Pattern:
         return all(number[place] in choice for place, choice in enumerate(self.rest, len(self.beginning)))
 
 
+FEWEST_FIXED = 7
+"""Digits in front by which a pattern with an open end names numbers of one house (``+4930123.``)."""
+
 NOTHING = Pattern("", (frozenset(),))
 """The pattern that no number matches."""
 
@@ -90,6 +93,15 @@ def any_matches(patterns: Iterable[str], *numbers: str) -> bool:
     Tell whether one of these patterns matches one of these numbers.
     """
     return any(compiled(pattern).matches(number) for pattern in patterns for number in numbers)
+
+
+def names_numbers(text: str) -> bool:
+    """
+    Tell whether a pattern names certain numbers, as ``+4930123456XX`` does: those of ``+1NXXNXXXXXX`` are anybody's.
+    """
+    pattern = compiled(text)
+    fixed = len(pattern.beginning.removeprefix("+"))
+    return fixed >= (FEWEST_FIXED if pattern.tail else max(1, len(pattern.rest)))
 
 
 def _choice(part: str) -> frozenset[str]:

@@ -14,6 +14,7 @@ from twisted.logger import Logger
 from pbx.directory.emergency import Emergency
 from pbx.directory.inbound_route import InboundRoute, InboundRoutes
 from pbx.directory.outbound_route import OutboundRoute, OutboundRoutes
+from pbx.directory.pattern import Index, names_numbers
 from pbx.directory.permissions import TollLimits
 from pbx.directory.rates import Rate
 from pbx.directory.time_condition import TimeCondition
@@ -93,7 +94,18 @@ class Plan:
         """
         Make ready what decisions look up, so that no call waits for it.
         """
-        _ = self.outbound.by_pattern, self.inbound.by_did, self.inbound.by_name
+        _ = self.outbound.by_pattern, self.inbound.by_did, self.inbound.by_name, self.own
+
+    @cached_property
+    def own(self) -> Index[str]:
+        """
+        The numbers that are ours, as inbound routes and trunks name them.
+
+        A pattern that most numbers of a country fit says where calls go, and not which numbers are ours.
+        """
+        patterns = [route.did for route in self.inbound if route.enabled]
+        patterns += [did for trunk in self.by_priority for did in trunk.dids]
+        return Index((text, text) for text in dict.fromkeys(patterns) if names_numbers(text))
 
     @cached_property
     def by_priority(self) -> tuple[Trunk, ...]:

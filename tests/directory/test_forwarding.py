@@ -11,6 +11,7 @@ from pbx.directory.directory import Directory
 from pbx.directory.emergency import Emergency
 from pbx.directory.extension import Extension
 from pbx.directory.forwarding import forwarding_fault
+from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.permissions import TollLimits, Usage
 from pbx.directory.plan import Plan, Site
@@ -66,3 +67,15 @@ class ForwardingTests(SynchronousTestCase):
         self.assertEqual(self.fault(MOBILE, trunks={"A": TrunkState("down", "no answer")}), "")
         plan = evolve(PLAN, limits=TollLimits(minutes_per_day=1))
         self.assertEqual(self.fault(MOBILE, plan=plan, usage={"1001": Usage(seconds=90)}), "")
+
+    def test_to_a_number_of_the_house(self) -> None:
+        """
+        Calls can be sent to a number of the house by whoever may not call beyond it, but to their own extension.
+        """
+        plan = evolve(PLAN, inbound=(
+            InboundRoute("ann", Target("extension", "1001"), "+4930123451"),
+            InboundRoute("gone", Target("extension", "1009"), "+4930123459"),
+        ))
+        self.assertEqual(self.fault("030123451", "1002", plan=plan), "")
+        self.assertEqual(self.fault("030123451", "1001", plan=plan), "it leads to 1001 itself")
+        self.assertEqual(self.fault("030123459", "1001", plan=plan), "there is no extension 1009")

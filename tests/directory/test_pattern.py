@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
-from pbx.directory.pattern import Index, any_matches, compiled, read
+from pbx.directory.pattern import Index, any_matches, compiled, names_numbers, read
 
 MATCHES = [
     ("112", "112", True),
@@ -55,6 +55,15 @@ class PatternTests(SynchronousTestCase):
         """
         for text, number, expected in MATCHES:
             self.assertEqual(read(text).matches(number), expected, (text, number))
+
+    def test_names_numbers(self) -> None:
+        """
+        Most of what a pattern fits is one house's where it has more fixed digits than others, or seven before an end
+        that is open.
+        """
+        named = ("+493012345", "030123XXX", "+1212555XXXX", "+493055530[0-4]", "+4930123.", "7100")
+        anybodys = ("", "!", ".", "XXXX", "+49.", "+493012.", "+1NXXNXXXXXX", "+1212NXXXXXX", "7XXX", "no pattern")
+        self.assertEqual([text for text in (*named, *anybodys) if names_numbers(text)], [*named])
 
     def test_says_what_is_no_pattern(self) -> None:
         """
