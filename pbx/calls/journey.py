@@ -104,7 +104,7 @@ class Journey:
         self.leg = leg
         self.caller = caller
         self.diversions: tuple[Diversion, ...] = request.diversions
-        self.language = "en"
+        self.language = leg.language or tools.settings.language
         self._request = request
         self._hops = hops
         self._attempt: Attempt | None = None

@@ -94,6 +94,7 @@ class Leg:
         anonymous: Whether the other side is not to be told who this is.
         shown: Who the phone was told last is at the other end, ``None`` where it was told nothing.
         beyond: What a leg beyond the house has besides; ``None`` for that of an extension.
+        language: The language of prompts that was chosen there; empty for none.
     """
 
     log = Logger()
@@ -127,6 +128,7 @@ class Leg:
         self.anonymous = False
         self.shown = peer
         self.beyond = beyond
+        self.language = ""
         self._terminal: Terminal | None = None
         shown = ("", "", False) if peer is None else (peer.number, peer.name, peer.anonymous)
         if beyond is None:
@@ -213,7 +215,8 @@ class Leg:
             if self.audio is None:
                 raise ValueError("the leg has no audio yet")
             self._terminal = Terminal(
-                self.audio.session, tools.sounds, clock=tools.core.clock, music=tools.music
+                self.audio.session, tools.sounds, clock=tools.core.clock, music=tools.music,
+                language=self.language or tools.settings.language,
             )
         return self._terminal
 

@@ -39,6 +39,7 @@ class CallSettings:
         srtp_in_clear: Whether SRTP keys may travel over UDP and TCP.
         max_calls: Calls at once.
         recall_timeout: How long the phone of somebody who has transferred a call in vain is rung, in seconds.
+        language: The language of prompts, where nobody has chosen another.
     """
 
     no_answer_timeout: float = 30.0
@@ -46,6 +47,7 @@ class CallSettings:
     srtp_in_clear: bool = False
     max_calls: int = 1000
     recall_timeout: float = 30.0
+    language: str = "en"
 
 
 @frozen

@@ -107,7 +107,8 @@ class Visit:
 
     @language.setter
     def language(self, language: str) -> None:
-        self._journey.language = language
+        # It also holds where the caller is sent from there by whom it speaks to.
+        self._journey.language = self._journey.leg.language = language
         if self._journey.leg.has_terminal:
             self.terminal.language = language
 

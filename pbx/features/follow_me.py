@@ -23,21 +23,18 @@ WAIT = 4.0
 """Seconds to wait for a key behind the question."""
 
 
-def confirmation(
-    caller: CallerIdentity, number: str = "", language: str = "en"
-) -> Callable[[Terminal], Awaitable[bool]]:
+def confirmation(caller: CallerIdentity, number: str = "") -> Callable[[Terminal], Awaitable[bool]]:
     """
     What is asked of whoever picks up.
 
     Args:
         caller: Who calls.
         number: The extension that the call is for; nothing, and it is not said.
-        language: The language of prompts.
     """
-    whose = ["call-for", "call-extension", *phrases(language).digits(number)] if number else []
-    said = ["call-from", *whom(caller, language), *whose, "call-accept"]
-
     async def confirm(terminal: Terminal) -> bool:
+        language = terminal.language
+        whose = ["call-for", "call-extension", *phrases(language).digits(number)] if number else []
+        said = ["call-from", *whom(caller, language), *whose, "call-accept"]
         for _ in range(ASKED):
             key = await terminal.play(said, stop="12") or await terminal.digit(WAIT)
             if key == "1":

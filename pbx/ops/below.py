@@ -199,4 +199,5 @@ def call_settings(settings: Settings, max_calls: int) -> CallSettings:
         silence_timeout=settings.media.silence_timeout,
         srtp_in_clear=settings.security.allow_srtp_without_tls,
         max_calls=max_calls,
+        language=settings.media.language,
     )

@@ -227,6 +227,9 @@ class Media(Section, frozen=True):
     tones: Annotated[
         str, Meta(pattern=rf"^({'|'.join(COUNTRIES)})\Z", description=f"a country: {', '.join(COUNTRIES)}")
     ] = DEFAULT
+    language: Annotated[
+        str, Meta(pattern=r"^[a-z]{2,3}(-[a-z0-9]{2,8})?\Z", description="a language such as en or pt-br")
+    ] = "en"
 
 
 class Blf(Section, frozen=True):

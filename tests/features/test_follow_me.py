@@ -6,12 +6,26 @@ from __future__ import annotations
 
 from twisted.trial.unittest import SynchronousTestCase
 
+from pbx.audio.english import English
 from pbx.audio.phrases import digits
 from pbx.calls.outbound import CallerIdentity
+from pbx.features import follow_me as module
 from pbx.features.follow_me import ASKED, confirmation, whom
 from tests.features.visitor import FakeTerminal, run
 
 ANN = CallerIdentity("1001", "Ann")
+
+
+class Backwards(English):
+    """
+    A language that says numbers from their end.
+    """
+
+    def telephone(self, number: str) -> list[str]:
+        """
+        The last digit first.
+        """
+        return super().telephone(number)[::-1]
 
 
 class ConfirmationTests(SynchronousTestCase):
@@ -45,6 +59,16 @@ class ConfirmationTests(SynchronousTestCase):
         terminal = FakeTerminal("")
         run(confirmation(ANN)(terminal))  # type: ignore[arg-type]
         self.assertEqual(terminal.heard[:6], ["call-from", *digits("1001"), "call-accept"])
+
+    def test_language(self) -> None:
+        """
+        The question is put together as the language of whoever picked up has it.
+        """
+        self.patch(module, "phrases", lambda language: Backwards() if language == "xx" else English())
+        self.terminal = FakeTerminal("")
+        self.terminal.language = "xx"
+        run(confirmation(ANN)(self.terminal))  # type: ignore[arg-type]
+        self.assertEqual(self.terminal.heard[:6], ["call-from", *reversed(digits("1001")), "call-accept"])
 
     def test_declined(self) -> None:
         """

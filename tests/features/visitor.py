@@ -33,6 +33,7 @@ class FakeTerminal:
 
     def __init__(self, keys: str = "") -> None:
         self.keys = list(keys)
+        self.language = "en"
         self.heard: list[str] = []
         self.recorded: list[Path] = []
         self.speech = b"speech"

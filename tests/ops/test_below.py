@@ -13,6 +13,7 @@ from pbx.ops.below import (
     FILES_KEPT,
     FILES_PER_CALL,
     Capacity,
+    call_settings,
     capacity,
     certificate_addresses,
     external_settings,
@@ -106,6 +107,15 @@ class BelowTests(SynchronousTestCase):
         settings = media_settings(self.settings())
         self.assertEqual((settings.port_range_start, settings.port_range_end), (12000, 12099))
         self.assertEqual((settings.latch, settings.tones), ("strict", "uk"))
+
+    def test_language(self) -> None:
+        """
+        The language that callers hear; English unless something else is said.
+        """
+        self.assertEqual(call_settings(self.settings(), 5).language, "en")
+        self.assertEqual(call_settings(self.settings("media: {language: pt-br}"), 5).language, "pt-br")
+        with self.assertRaisesRegex(SettingsError, "media.language.*a language such as en"):
+            self.settings("media: {language: German}")
 
     def test_tones_of_nowhere(self) -> None:
         """
