@@ -14,8 +14,9 @@ from pbx.directory.emergency import Location
 from pbx.directory.handling import Handling
 from pbx.directory.inbound_route import InboundRoute, Target
 from pbx.directory.outside import EmergencyCall
+from pbx.directory.permissions import Permissions
 from pbx.ops.alerts import Alerts
-from tests.calls.carrier import MOBILE
+from tests.calls.carrier import MAIN, MOBILE
 from tests.calls.emergency import FLOOR, EmergencyCase
 
 
@@ -261,6 +262,22 @@ class CallBackTests(EmergencyCase):
         self.assertEqual(len(other.requests("INVITE")), 1)
         other.reply(other.requests("INVITE")[0], 486)
         self.network.advance(1)
+
+    def test_number_of_its_own(self) -> None:
+        """
+        Where the place has a number for it, those of the house and of the extension go on leading where they do.
+        """
+        other = self.phone("1008")
+        self.allow("1005", permissions=Permissions(caller_id="+4930123005"))
+        self.dial()
+        self.end(self.anna, self.invite, self.talk(self.anna, self.invite, self.a))
+        self.assertEqual(self.a.invites[0].from_.uri.user, "+4930123999")
+        for place, called in enumerate((MAIN, "+4930123005"), 1):
+            self.a.offer_call(called, "112")
+            rung = {invite.call_id: invite for invite in other.requests("INVITE")}
+            self.assertEqual((len(self.anna.requests("INVITE")), len(rung)), (0, place))
+            other.reply([*rung.values()][-1], 486)
+            self.network.advance(1)
 
     def test_later(self) -> None:
         """
