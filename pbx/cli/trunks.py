@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from pbx.cli.api import PATIENCE
+from pbx.cli.api import PATIENCE, CliError
 from pbx.cli.offer import command, content, path
 from pbx.cli.settings import settings
 from pbx.cli.tables import table, tree
@@ -80,7 +80,17 @@ async def trunks_set(api: Api, options: argparse.Namespace) -> tuple[Any, str]:
     """
     Another setting of one.
     """
-    answer = await api.ask("PUT", path("trunks", options.name), settings(Trunk, options.settings))
+    changes = settings(Trunk, options.settings)
+    where = path("trunks", options.name)
+    if "host" in changes or "outbound_proxy" in changes:
+        # The password that is kept is not sent elsewhere.
+        before = await api.ask("GET", where)
+        elsewhere = any(before[name] != changes[name] for name in ("host", "outbound_proxy") if name in changes)
+        if elsewhere and before["password_set"]:
+            changes["password"] = options.read_password()
+            if not changes["password"]:
+                raise CliError("Where requests go is another: the password is needed anew, and there was none.")
+    answer = await api.ask("PUT", where, changes)
     return answer, tree(answer)
 
 
@@ -151,7 +161,8 @@ def offer(commands: Any) -> None:
     add.add_argument("name")
     add.add_argument("host", help="the provider's domain, host name or address")
     add.add_argument("settings", **SETTING, help="username=493012345, transport=tls, max-channels=10, ...")  # type: ignore[arg-type]
-    change = command(actions, "set", trunks_set, "change settings of a trunk")
+    said = "change settings of a trunk; another host or proxy needs the password anew"
+    change = command(actions, "set", trunks_set, said)
     change.add_argument("name")
     change.add_argument("settings", **SETTING, help="enabled=off, priority=2, dids=+4930123XX, port=none, ...")  # type: ignore[arg-type]
     secret = command(actions, "password", trunks_password, "set a trunk's password: asked for, or read from a pipe")

@@ -12,6 +12,7 @@ from urllib.parse import quote
 import attrs
 import msgspec
 from msgspec import Meta
+from twisted.internet.defer import DeferredLock
 
 from pbx.directory.plan import PIECES
 from pbx.web.changes import given
@@ -20,7 +21,7 @@ from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Reply, Route
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Container, Sequence
 
     from pbx.directory.plan import Kind, Plan
 
@@ -83,6 +84,7 @@ class PlanResource:
         """
         self._plan = plan
         self._audit = audit
+        self._one = DeferredLock()
         self._configured: tuple[Plan | None, frozenset[str]] = (None, frozenset())
 
     def pieces(self, plan: Plan) -> Sequence[Any]:
@@ -96,6 +98,17 @@ class PlanResource:
         What is wrong with one although each field by itself is right.
         """
         raise NotImplementedError
+
+    def change_faults(self, before: Any, after: Any, fields: Container[str]) -> list[Fault]:
+        """
+        What is wrong with a change although what it makes would be right as a new one.
+
+        Args:
+            before: What is kept.
+            after: What is to be.
+            fields: Those that the body has.
+        """
+        return []
 
     def users(self, name: str) -> list[str]:
         """
@@ -116,11 +129,25 @@ class PlanResource:
         one = f"{self.path}/<name>"
         return [
             Route("GET", self.path, self._list),
-            Route("POST", self.path, self._add, body=self.new),
+            Route("POST", self.path, self._in_turn(self._add), body=self.new),
             Route("GET", one, self._get),
-            Route("PUT", one, self._change, body=self.changed),
-            Route("DELETE", one, self._remove),
+            Route("PUT", one, self._in_turn(self._change), body=self.changed),
+            Route("DELETE", one, self._in_turn(self._remove)),
         ]
+
+    def _in_turn(self, work: Callable[[Ask], Awaitable[object]]) -> Callable[[Ask], Awaitable[object]]:
+        """
+        One change after the other: what a change leaves out would else be as it was before one in between, and a
+        password that was set for one host would go to another.
+        """
+        async def answer(ask: Ask) -> object:
+            await self._one.acquire()
+            try:
+                return await work(ask)
+            finally:
+                self._one.release()
+
+        return answer
 
     def is_configured(self, name: str) -> bool:
         """
@@ -189,6 +216,9 @@ class PlanResource:
             raise wrong_fields([("name", f"cannot be changed; add another {self.noun} and remove this one")])
         audited = self._audited(before)
         after = self._checked({**attrs.asdict(before), **fields})
+        faults = self.change_faults(before, after, fields)
+        if faults:
+            raise wrong_fields(faults)
         try:
             await self._plan.update(self.kind, after, password="password" in fields)
         except PieceGoneError:

@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from zope.interface import Interface, implementer
@@ -16,12 +16,20 @@ from pbx.web.changes import changed
 from pbx.web.plan_resource import Fault, PlanResource
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from pbx.directory.plan import Plan
     from pbx.directory.trunk import Trunk
 
 ChangedTrunk = changed(TrunkBody)
+
+WHERE: Final = ("host", "outbound_proxy")
+"""What says to whom a trunk proves its password."""
+
+
+def _folded(host: str | None) -> str | None:
+    # RFC 4343: names are the same in any case.
+    return None if host is None else host.lower()
 
 
 class ITrunkStates(Interface):
@@ -103,6 +111,23 @@ class Trunks(PlanResource):
         if piece.password.startswith(("${", "file:")):
             return [("password", "the password itself is needed; ${VARIABLE} and file:/path are for config.yml")]
         return []
+
+    def change_faults(self, before: Trunk, after: Trunk, fields: Container[str]) -> list[Fault]:
+        """
+        A password that would go on to somebody else: nobody may read the one that is kept, so nobody may have it proven
+        to a host of theirs either, which could try words until one fits.
+        """
+        elsewhere = [name for name in WHERE if _folded(getattr(before, name)) != _folded(getattr(after, name))]
+        if not elsewhere or "password" in fields or not self._has_password(before.name):
+            return []
+        is_another = "is another" if len(elsewhere) == 1 else "are others"
+        said = f"needed anew, since {' and '.join(elsewhere)} {is_another}: the one that is kept is not sent elsewhere"
+        return [("password", said)]
+
+    def _has_password(self, name: str) -> bool:
+        live = self._plan.plan.trunks.get(name)
+        # One that calls do not know yet may have one.
+        return name in self._plan.lost or live is None or bool(live.password)
 
     def users(self, name: str) -> list[str]:
         """

@@ -143,6 +143,21 @@ class TrunksTests(CommandCase):
         self.assertEqual(self.type("trunks remove provider"), "Trunk provider was removed.")
         self.assertIn("There is no trunk provider", self.refused("trunks show provider"))
 
+    def test_another_host(self) -> None:
+        """
+        Another host or proxy has the password asked for anew where there is one, and never takes it away.
+        """
+        self.type("trunks add provider sip.example.com username=4930", PASSWORD)
+        self.assertIn("needed anew", self.refused("trunks set provider host=new.example"))
+        self.assertEqual(self.plan.plan.trunks["provider"].password, PASSWORD)
+        self.type("trunks set provider host=sip.example.com priority=3")
+        self.assertIn("host: new.example", self.type("trunks set provider host=new.example", "y" * 12))
+        self.type("trunks set provider outbound-proxy=sbc.example.com", "z" * 12)
+        trunk = self.plan.plan.trunks["provider"]
+        self.assertEqual((trunk.outbound_proxy, trunk.password), ("sbc.example.com", "z" * 12))
+        self.type("trunks add open 192.0.2.9")
+        self.assertIn("host: 192.0.2.10", self.type("trunks set open host=192.0.2.10"))
+
     def test_rates(self) -> None:
         """
         Rates are imported from a file, listed and removed; each bad line is said.

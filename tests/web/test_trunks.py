@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import msgspec
+from twisted.internet.defer import Deferred
 from twisted.trial.unittest import SynchronousTestCase
 from zope.interface.verify import verifyObject
 
@@ -111,6 +112,59 @@ class TrunksTests(SynchronousTestCase):
         self.assertFalse(self.client.ask("PUT", ONE, {"password": ""}).json["password_set"])
         self.assertNotIn("Password", str(self.audit.rows))
         self.assertIn("cannot be changed", self.refused("PUT", ONE, {"name": "x"})["name"])
+
+    def test_another_host(self) -> None:
+        """
+        A password that is kept is not sent elsewhere: with another host or proxy it is given anew, or taken away.
+        """
+        proxy = {"outbound_proxy": "sbc.example.com:5080"}
+        self.client.ask("POST", "/api/trunks", {**BODY, **proxy})
+        wanted = self.plan.plan.trunks["Provider 2"]
+        for change in (
+            {"host": "evil.example"}, {"outbound_proxy": "evil.example"}, {"outbound_proxy": None},
+            {"outbound_proxy": "sbc.example.com:5090"}, {"host": "evil.example", "outbound_proxy": None},
+        ):
+            told = self.refused("PUT", ONE, change)
+            self.assertEqual(told.keys(), {"password"}, change)
+            for name in change:
+                self.assertIn(name, told["password"])
+        self.assertEqual(self.plan.plan.trunks["Provider 2"], wanted)
+        for same in ({"host": "SIP.example.com"}, {"host": BODY["host"], "port": 5070}, proxy, {"priority": 3}):
+            self.assertEqual(self.client.ask("PUT", ONE, same).status, 200, same)
+        answer = self.client.ask("PUT", ONE, {"host": "new.example", "password": "Another1Password"})
+        self.assertEqual((answer.status, answer.json["host"], answer.json["password_set"]), (200, "new.example", True))
+        self.assertEqual(self.plan.plan.trunks["Provider 2"].password, "Another1Password")
+        self.assertEqual(self.client.ask("PUT", ONE, {"outbound_proxy": None, "password": ""}).status, 200)
+        # Without one there is nothing to be sent.
+        self.assertEqual(self.client.ask("PUT", ONE, {"host": "third.example"}).status, 200)
+
+    def test_another_host_meanwhile(self) -> None:
+        """
+        A change that began before host and password were set anew does not put the former host beside that password.
+        """
+        self.client.ask("POST", "/api/trunks", {**BODY, "host": "evil.example", "password": "x" * 12})
+        read, held = self.plan.get, Deferred[None]()
+
+        async def get(kind: Any, name: str) -> Any:
+            piece = await read(kind, name)
+            self.plan.get = read  # type: ignore[method-assign]
+            await held
+            return piece
+
+        self.plan.get = get  # type: ignore[method-assign]
+        self.client.send("PUT", ONE, {"priority": 2})
+        self.client.send("PUT", ONE, {"host": "sip.example.com", "password": PASSWORD})
+        held.callback(None)
+        trunk = self.plan.plan.trunks["Provider 2"]
+        self.assertEqual((trunk.host, trunk.password, trunk.priority), ("sip.example.com", PASSWORD, 2))
+
+    def test_another_host_of_a_lost_password(self) -> None:
+        """
+        So it is where the password can't be read now: its key may be put back.
+        """
+        self.client.ask("POST", "/api/trunks", {**BODY, "username": "", "password": ""})
+        self.plan.lost["Provider 2"] = "it was encrypted with another key"
+        self.assertIn("host", self.refused("PUT", ONE, {"host": "evil.example"})["password"])
 
     def test_mistakes(self) -> None:
         """
