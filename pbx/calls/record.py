@@ -9,6 +9,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
+from twisted.logger import Logger
 from zope.interface import Interface
 
 from pbx.calls.events import (
@@ -49,6 +50,8 @@ class Recorder:
         records: Where they go.
     """
 
+    log = Logger()
+
     def __init__(self, records: IRecords) -> None:
         self._records = records
         self._open: dict[str, list[CallEvent]] = {}
@@ -73,6 +76,12 @@ class Recorder:
             self._open.get(event.into, []).extend(moved(events, event))
         elif type(event) is CallEnded:
             del self._open[event.call]
+            # Calls that went as they should are many, and stand in the records.
+            if event.disposition != "answered" or event.by == "system":
+                self.log.info(
+                    "{call_id}: {disposition}: {reason}",
+                    call_id=event.call, disposition=event.disposition, reason=event.reason,
+                )
             self._records.add(partial(record_of, events))
 
 

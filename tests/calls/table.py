@@ -101,6 +101,9 @@ def _test(row: Row) -> Callable[[TableCase], None]:
         told = [(record["disposition"], record["reason"]) for record in self.exchange.records]
         self.assertEqual(told, [] if row.disposition is None else [(row.disposition, row.reason)])
         for record in self.exchange.records:
+            ended = f"{record['id']}: {record['disposition']}: {record['reason']}"
+            told_so = record["disposition"] != "answered" or record["hangup_by"] == "system"
+            self.assertEqual([line for _, line in self.lines].count(ended), int(told_so), self.lines)
             # One reason for all: the status the caller was answered is the one the record has.
             if record["status"] is not None:
                 self.assertEqual(record["status"], row.status)
