@@ -62,6 +62,12 @@ RESERVED = {
 NEEDS_REACTOR = {"pbx.ops.shell", "pbx.ops.smtp"}
 """Modules whose libraries import the reactor, which are therefore imported only where there is one."""
 
+AT_THE_TOP = {
+    ".ci", ".gitignore", "LICENSE", "MANIFEST.in", "README.rst", "admin_ui", "docs", "etc", "newsfragments", "pbx",
+    "pyproject.toml", "ruff.toml", "scripts", "setup.cfg", "stubs", "tests", "tools", "twisted",
+}
+"""The files and folders of the checkout."""
+
 LONGEST = 500
 """Lines that a file may have."""
 
@@ -229,6 +235,17 @@ class HouseTests(SynchronousTestCase):
         """
         lengths = {relative(path): len(path.read_text().splitlines()) for path in sources("pbx", "tools", "tests")}
         self.assertEqual({path: lines for path, lines in lengths.items() if lines > LONGEST}, {})
+
+    def test_nothing_stray_at_the_top(self) -> None:
+        """
+        What lies at the top of the checkout is what packaging, tools and people look for there.
+        """
+        if not (TOP / ".git").exists():
+            # Unpacked from an archive.
+            return
+        command = ["git", "-C", str(TOP), "ls-tree", "--name-only", "HEAD"]
+        names = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()  # noqa: S603
+        self.assertEqual(set(names) - AT_THE_TOP, set())
 
     def test_scripts_is_tools(self) -> None:
         """
