@@ -82,7 +82,12 @@ class Api:
         Args:
             client: treq's client, which knows what certificate to expect.
             url: Where the exchange is, ``https://host:port``.
+
+        Raises:
+            CliError: That is no address.
         """
+        if not _is_address(url):
+            raise CliError(f"{url!r} is no address of an exchange, such as https://localhost:8080.")
         self._client = client
         self._url = url.rstrip("/")
 
@@ -126,6 +131,15 @@ class Api:
         if not isinstance(answer, dict):
             raise OtherVersionError("Its answer is no object")
         return answer
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # Only asking for the port shows whether it is one.
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _problem(answer: Any, status: int) -> str:

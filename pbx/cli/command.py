@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -58,6 +59,15 @@ def _json(answer: Any) -> str:
     return json.dumps(answer, indent=2, ensure_ascii=False)
 
 
+def _show(text: str) -> None:
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever reads, such as head, has seen enough. What Python still writes at its end goes to nobody.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """
     The command itself.
@@ -70,9 +80,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     async def typed(reactor: Any) -> None:
         try:
             client = treq.client.HTTPClient(Agent(reactor, policy(options), connectTimeout=TIMEOUT))
-            sys.stdout.write(await run(options, client) + "\n")
+            _show(await run(options, client))
         except UnsuccessfulError as error:
-            sys.stdout.write(f"{error}\n")
+            _show(str(error))
             raise SystemExit(1)
         except CliError as error:
             sys.stderr.write(f"{error}\n")

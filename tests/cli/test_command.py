@@ -207,7 +207,7 @@ class ProgramTests(TestCase):
         self.server.startService()
         self.addCleanup(self.server.stopService)
 
-    async def pbxctl(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    async def pbxctl(self, *arguments: str, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
         """
         Run the command against the server.
         """
@@ -215,7 +215,8 @@ class ProgramTests(TestCase):
         url = f"https://localhost:{self.server.port}"
         command = [sys.executable, "-c", script, "--url", url, *arguments]
         environ = {**os.environ, "PYTHONPATH": str(TOP)}
-        return await deferToThread(subprocess.run, command, capture_output=True, text=True, env=environ)
+        streams = {"stdout": stdout, "stderr": subprocess.PIPE}
+        return await deferToThread(subprocess.run, command, text=True, env=environ, **streams)
 
     async def test_certificates(self) -> None:
         """
@@ -244,6 +245,27 @@ class ProgramTests(TestCase):
         self.assertEqual(done.returncode, 1)
         self.assertIn("Is the exchange running?", done.stderr)
         self.assertEqual(len(done.stderr.splitlines()), 1)
+
+
+    async def test_no_address(self) -> None:
+        """
+        What can be no address of an exchange is said to be none.
+        """
+        for url in ("pbx.example.org:8080", "pbx", "https://", "ftp://localhost", "https://localhost:many"):
+            done = await self.pbxctl("-k", "--url", url, "status")
+            self.assertEqual((done.returncode, done.stdout), (1, ""), url)
+            self.assertEqual(done.stderr, f"{url!r} is no address of an exchange, such as https://localhost:8080.\n")
+
+    async def test_reader_that_has_seen_enough(self) -> None:
+        """
+        Nobody is told when what is shown is not read to its end, as by ``head``.
+        """
+        reader, writer = os.pipe()
+        os.close(reader)
+        self.addCleanup(os.close, writer)
+        for typed in (("calls",), ("--json", "calls")):
+            done = await self.pbxctl("-k", *typed, stdout=writer)
+            self.assertEqual(done.stderr, "", typed)
 
 
 class PolicyTests(SynchronousTestCase):
