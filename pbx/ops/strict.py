@@ -269,7 +269,10 @@ def _allowed(kind: Any) -> str:
     """
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if _is_union(kind):
-        return " or ".join(_allowed(each) for each in arguments if each is not msgspec.UnsetType)
+        words = [_allowed(each) for each in arguments if each is not msgspec.UnsetType]
+        # Some descriptions say it themselves.
+        is_said = any(each.endswith(" or null") for each in words)
+        return " or ".join(each for each in words if not (is_said and each == "null"))
     for meta in _metas(kind):
         if meta.description:
             return meta.description

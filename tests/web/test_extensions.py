@@ -159,6 +159,7 @@ class ExtensionsTests(SynchronousTestCase):
         body = {"number": "10a", "name": "", "email": "nobody", "password": 5, "allow_external": "yes", "is_boss": True}
         fields = self.refused("POST", "/api/extensions", body)
         self.assertEqual(set(fields), set(body))
+        self.assertEqual(fields["email"], "found 'nobody'; allowed is an email address, or null")
         self.assertEqual(set(self.refused("POST", "/api/extensions", {})), {"number", "name", "password"})
         for number in ("1", "1" * 16, "1005\n", "*72", "\u0661\u0660\u0660\u0665"):
             self.assertIn("number", self.refused("POST", "/api/extensions", {**MANUAL, "number": number}))
