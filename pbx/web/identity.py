@@ -75,10 +75,12 @@ class LogAudit:
         old, new = before or {}, after or {}
         changed = {key: (old.get(key), new.get(key)) for key in {**old, **new} if old.get(key) != new.get(key)}
         changes = ", ".join(f"{key}: {was!r} -> {now!r}" for key, (was, now) in changed.items())
+        # Who ends a call or sends a test mail changes nothing that could be compared.
+        is_act = before is None and after is None
         self.log.info(
-            "audit: {actor} {action} {subject} ({changes})",
+            "audit: {actor} {action} {subject}{changes}",
             actor=actor,
             action=action,
             subject=subject,
-            changes=changes or "nothing differs",
+            changes="" if is_act else f" ({changes or 'nothing differs'})",
         )

@@ -348,6 +348,10 @@ class IdentityTests(SynchronousTestCase):
         LogAudit().wrote("local:root", "change", "extension 1005", before, after)
         text = formatEvent(events[-1])
         self.assertEqual(text, "audit: local:root change extension 1005 (name: 'A' -> 'B')")
+        LogAudit().wrote("local:root", "hang up", "call a1", None, None)
+        self.assertEqual(formatEvent(events[-1]), "audit: local:root hang up call a1")
+        LogAudit().wrote("local:root", "change", "extension 1005", after, after)
+        self.assertEqual(formatEvent(events[-1]), "audit: local:root change extension 1005 (nothing differs)")
 
     def test_interfaces(self) -> None:
         """
