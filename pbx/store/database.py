@@ -376,6 +376,7 @@ class Database:
         self._gap = True
         if self._lost_at is None:
             self._lost_at = self._clock.seconds()
+            reason = " ".join(reason.split())
             self.log.error("Database not reachable: {reason}; calls go on from memory", reason=reason)
         self._refuse_waiting()
 

@@ -270,11 +270,14 @@ class StartTests(TestCase):
         """
         server = EmbeddedPostgres(reactor, await data_with_database(), FAST)
         order: list[str] = []
+        log = Lines(self)
         database = Database(reactor, server.dsn, prepare=lambda dsn: order.append("prepared"))
         database.on_recovered(lambda: order.append("recovered"))
         await database.start()
         try:
             self.assertFalse(database.up)
+            # The driver says why in two lines.
+            self.assertRegex(log.texts[0], r"^Database not reachable: [ -~]+[?]; calls go on from memory$")
             await self.assertFailure(run(database.query("SELECT 1")), DatabaseDown)
             await server.start()
             await eventually(lambda: is_up(database), within=5, what="the server", interval=0.01)
