@@ -103,7 +103,7 @@ class Authenticator:
             self._challenge(transaction, request, stale=True)
             return None
         if self._guard.blocked(address, credentials.username):
-            # It has guessed too often: from here not even the right password is told apart.
+            # It has guessed too often: from here not even the right password is told apart, nor by an emergency call.
             self._challenge(transaction, request, stale=False)
             return None
         extension = self._directory.extension(credentials.username)

@@ -17,8 +17,10 @@ from pbx.directory.time_condition import Hours, TimeCondition
 from pbx.media.ports import PortsExhausted
 from pbx.sip.multipart import sdp_of
 from pbx.sip.pidf_lo import CIVIC
+from pbx.transport.guard import GuardSettings
 from tests.calls.carrier import MOBILE
 from tests.calls.emergency import EMERGENCY, FLOOR, EmergencyCase
+from tests.calls.exchange import password
 
 
 class WayTests(EmergencyCase):
@@ -223,6 +225,22 @@ class AnyPhoneTests(EmergencyCase):
         invite = phone.call("112")
         self.assertEqual((phone.last("INVITE").status, self.a.invites), (401, []))
         phone.acknowledge_refusal(invite, phone.last("INVITE"))
+
+    def test_blocked(self) -> None:
+        """
+        Who has guessed too often is refused here as well, with the right password too: else an emergency number would
+        tell which guess is right. From a network that is never blocked it goes out.
+        """
+        phone = self.phone("1005", register=False, secret="guessed")
+        for secret in (*["guessed"] * 10, password("1005")):
+            phone.secret = secret
+            invite = phone.call("112")
+            self.assertEqual((phone.last("INVITE").status, self.a.invites), (401, []))
+            phone.acknowledge_refusal(invite, phone.last("INVITE"))
+        self.assertEqual(len(self.logged("IP blocked: ")), 1)
+        self.exchange.guard.reconfigure(GuardSettings(allow=("10.0.0.0/16",)))
+        invite = phone.call("112")
+        self.end(phone, invite, self.talk(phone, invite, self.a))
 
 
 class FullExchangeTests(EmergencyCase):
