@@ -16,6 +16,7 @@ from pbx.directory.extension import Extension
 from pbx.directory.handling import PLAIN, Handling
 from pbx.directory.permissions import USUAL, Permissions
 from pbx.store.jsonb import document
+from pbx.store.mailboxes import extension_removed
 from pbx.store.mirror import Mirror
 from pbx.store.passwords import digests_of, hash_of
 from pbx.store.values import packed, unpacked
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
     from pbx.directory.directory import Directory
-    from pbx.store.database import Database
+    from pbx.store.database import Database, Transaction
 
 CHANNEL = "extension"
 """Notified by the table's triggers with the number that changed, or nothing for "all of them"."""
@@ -198,10 +199,17 @@ class Extensions:
 
     async def remove(self, number: str) -> bool:
         """
-        Remove an extension; ``False`` when there was none.
+        Remove an extension, and with it what its mailbox was told; ``False`` when there was none.
         """
+
+        async def both(transaction: Transaction) -> int:
+            removed = await transaction.execute("DELETE FROM extension WHERE number = %s", (number,))
+            if removed:
+                await extension_removed(transaction, number)
+            return removed
+
         async with self._in_turn:
-            removed = await self._database.execute("DELETE FROM extension WHERE number = %s", (number,))
+            removed = await self._database.interact(both)
             self._directory.remove(number)
         return removed > 0
 

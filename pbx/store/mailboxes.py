@@ -22,7 +22,8 @@ from pbx.features.voicemail.mailboxes import (
     MailboxError,
     Opened,
 )
-from pbx.store.database import Database, DatabaseDown, DatabaseError
+from pbx.store import voicemail
+from pbx.store.database import Database, DatabaseDown, DatabaseError, Transaction
 from pbx.store.passwords import hash_of, matches
 from pbx.store.splice import as_wav
 from pbx.store.worker import Worker
@@ -60,6 +61,19 @@ TRY = f"""
     WHERE number = %s AND pin IS NOT NULL AND (locked_until IS NULL OR locked_until <= now())
     RETURNING pin
 """  # noqa: S608 - constants
+
+
+async def extension_removed(transaction: Transaction, number: str) -> None:
+    """
+    Forget the mailbox of an extension, in the transaction that removes it: whoever gets the number next has another PIN
+    and other greetings. A shared mailbox keeps its last owner, or nobody could find it.
+    """
+    await transaction.execute("DELETE FROM mailbox WHERE number = %s AND owners = '{}'", (number,))
+    await transaction.execute(
+        "UPDATE mailbox SET owners = array_remove(owners, %s) WHERE %s = ANY(owners) AND cardinality(owners) > 1",
+        (number, number),
+    )
+    await voicemail.ownerless(transaction, number)
 
 
 class Numbers(Protocol):
@@ -264,9 +278,20 @@ class Mailboxes:
 
     async def remove(self, number: str) -> bool:
         """
-        Forget what was said about a mailbox; ``False`` when nothing was.
+        Forget what was said about a mailbox; ``False`` when nothing was. The messages of a shared one count as deleted.
         """
-        removed = await self._execute("DELETE FROM mailbox WHERE number = %s", (number,))
+        shared = self._directory.extension(number) is None
+
+        async def both(transaction: Transaction) -> int:
+            removed = await transaction.execute("DELETE FROM mailbox WHERE number = %s", (number,))
+            if shared:
+                await voicemail.ownerless(transaction, number)
+            return removed
+
+        try:
+            removed = await self._database.interact(both)
+        except DatabaseError as error:
+            raise MailboxError(str(error)) from error
         await self._reload()
         return removed > 0
 

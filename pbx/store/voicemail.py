@@ -84,6 +84,18 @@ EXPIRE = """
 """
 
 
+async def ownerless(transaction: Transaction, number: str) -> None:
+    """
+    Mark the messages of a mailbox as deleted, in a transaction that takes its owner away: whoever gets the number next
+    has none of them, and who took it away by mistake has some days.
+    """
+    await transaction.execute(
+        "UPDATE voicemail SET deleted = now() WHERE mailbox = %s AND deleted IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM mailbox WHERE number = voicemail.mailbox)",
+        (number,),
+    )
+
+
 @define
 class _Pending:
     """

@@ -19,8 +19,9 @@ from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.features.recordings import UnusableSoundError
 from pbx.features.voicemail.mail import Letters
-from pbx.features.voicemail.mailboxes import Mailbox, MailboxError, Message
+from pbx.features.voicemail.mailboxes import Counts, Mailbox, MailboxError, Message
 from pbx.store.database import Database
+from pbx.store.extensions import Extensions
 from pbx.store.mail import MailOutbox
 from pbx.store.mailboxes import Mailboxes
 from pbx.store.voicemail import Voicemail
@@ -184,6 +185,50 @@ class ContractTests(MailboxesContract, MessagesContract, VoicemailTestCase):
         await self.mailboxes.put("1002", quota=7)
         await self.mailboxes.remove("2000")
         self.assertEqual(heard, [(("1002",), 1, 0, 0, 0), (("2000",), 0, 0, 0, 0)])
+
+    async def test_who_gets_the_number_next(self) -> None:
+        """
+        With an extension its PIN, its greetings and its part of shared mailboxes go, and its messages as deleted ones:
+        whoever gets its number next has none of it.
+        """
+        extensions = Extensions(reactor, self.database, self.directory, "pbx-1")
+        await extensions.start()
+        self.addCleanup(lambda: run(extensions.stop()))
+        await extensions.add("1003", "Cleo", "SecurePassword123!")
+        await self.mailboxes.set_pin("1003", "4711")
+        write_wav(self.mailboxes.draft_greeting("1003", "name"))
+        await self.mailboxes.keep_greeting("1003", "name")
+        await self.mailboxes.put("700", owners=("1001", "1003"))
+        await self.mailboxes.put("701", owners=("1003",))
+        message = await self.leave("1003")
+        await self.leave("701")
+        await self.messages.list("1003")
+        self.assertTrue(await extensions.remove("1003"))
+        await extensions.add("1003", "Dan", "SecurePassword123!")
+        await self.eventually(lambda: self.mailboxes.mailbox("1003") == Mailbox("1003"), "an empty mailbox")
+        self.assertIsNone(self.mailboxes.greeting("1003", "name"))
+        self.assertEqual(await self.mailboxes.open("1003", "4711"), "wrong")
+        self.assertEqual(list(await self.messages.list("1003")), [])
+        (kept,) = await self.messages.list("1003", deleted=True)
+        self.assertEqual(kept.id, message.id)
+        await self.eventually(lambda: self.messages.counts("1003") == Counts(), "no lamp")
+        self.assertEqual([self.mailboxes.mailbox(each).owners for each in ("700", "701")], [("1001",), ("1003",)])
+        self.assertEqual(len(await self.messages.list("701")), 1)
+
+    async def test_a_shared_mailbox_is_removed(self) -> None:
+        """
+        The messages of a shared mailbox that was removed do not come back with the next one of its number; those of an
+        extension stay when the settings of its mailbox are removed.
+        """
+        await self.mailboxes.put("700", owners=("1001",))
+        await self.mailboxes.put("1002", quota=5)
+        for number in ("700", "1002"):
+            await self.leave(number)
+            await self.messages.list(number)
+            self.assertTrue(await self.mailboxes.remove(number))
+        await self.mailboxes.put("700", owners=("1002",))
+        self.assertEqual(list(await self.messages.list("700")), [])
+        self.assertEqual(len(await self.messages.list("1002")), 1)
 
     async def test_mail_is_queued_with_the_message(self) -> None:
         """
