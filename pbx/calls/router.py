@@ -15,7 +15,7 @@ from pbx.directory.decision import CALLED_BACK, Decision, Destination, Diversion
 from pbx.directory.dialplan import MOST_DIVERSIONS, after, decide, is_caller, ringing_plan
 from pbx.directory.emergency_call import emergency_number
 from pbx.directory.situation import Situation
-from pbx.directory.toll import exceeded, passed
+from pbx.directory.toll import exceeded, passed, payer_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,22 +108,23 @@ class Router:
         Why a call beyond the house that was decided about is not begun, empty when it is: others may have begun since
         then, or begin together with it.
         """
-        extension = self.directory.extension(outgoing.payer)
-        denied = exceeded(extension, outgoing.call_class, self.situation) if extension is not None else None
+        payer = payer_named(outgoing.payer, self.situation)
+        denied = exceeded(payer, outgoing.call_class, self.situation) if payer is not None else None
         if denied is None:
             return ""
         self._limited(Limited(outgoing.payer, denied.limit, outgoing.number, denied.text))
         return denied.text
 
-    def watch(self, payer: str, call_class: CallClass) -> Callable[[], str]:
+    def watch(self, name: str, call_class: CallClass) -> Callable[[], str]:
         """
         What tells why a call beyond the house that begins now is to be ended, empty while it may go on: with others it
         has used up what its payer may use. That is as it is now: other settings drop no call.
         """
-        extension, situation = self.directory.extension(payer), self.situation
+        situation = self.situation
+        payer = payer_named(name, situation)
 
         def used_up() -> str:
-            denied = passed(extension, call_class, situation) if extension is not None else None
+            denied = passed(payer, call_class, situation) if payer is not None else None
             return "" if denied is None else denied.text
 
         return used_up

@@ -5,6 +5,7 @@ Inbound routes: where calls go that come in over a trunk.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cached_property
 from types import MappingProxyType
 
@@ -44,6 +45,10 @@ class InboundRoute:
         destination: Where callers go.
         closed: Where they go outside of :attr:`time`; ``None`` leaves such calls to the routes behind it.
         classes: What its callers may be led to beyond the house, by its own destinations; none means nothing.
+        concurrent: How many of them may be led there at once; ``None`` for as many as an extension usually may, as for
+            what follows.
+        minutes_per_day: Minutes a day there for all of them.
+        spend_per_day: Cost a day for all of them, in the currency of the rates.
         prefix: What is put before the caller's name, so that a phone shows which number was called.
         enabled: Whether it is there at all.
     """
@@ -56,6 +61,9 @@ class InboundRoute:
     time: str | None = None
     closed: Target | None = None
     classes: tuple[CallClass, ...] = ()
+    concurrent: int | None = None
+    minutes_per_day: int | None = None
+    spend_per_day: Decimal | None = None
     prefix: str = ""
     enabled: bool = True
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from pbx.directory.opening import opening_of
-from pbx.directory.permissions import NOTHING_USED, USUAL
+from pbx.directory.permissions import NOTHING_USED, USUAL, Permissions
 from pbx.directory.rates import affordable
 
 if TYPE_CHECKING:
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from pbx.directory.extension import Extension
     from pbx.directory.inbound_route import InboundRoute
     from pbx.directory.numbering import PublicNumber
-    from pbx.directory.permissions import CallClass, Permissions, Usage
+    from pbx.directory.permissions import CallClass, Usage
     from pbx.directory.rates import Rate
     from pbx.directory.situation import Situation
+
+AMBIGUOUS = "route "
+"""What stands before the name of an inbound route that is an extension's number as well."""
 
 
 @frozen
@@ -43,9 +46,21 @@ class Payer:
     @property
     def permissions(self) -> Permissions:
         """
-        What an extension may do; nothing special for a route.
+        What it may do.
         """
-        return self.extension.permissions if self.extension is not None else USUAL
+        if self.extension is not None:
+            return self.extension.permissions
+        route = self.route
+        if route is None:
+            return USUAL
+        return Permissions(route.classes, None, route.concurrent, route.minutes_per_day, route.spend_per_day)
+
+    @property
+    def shown(self) -> str:
+        """
+        It in words.
+        """
+        return self.name if self.route is None else f"inbound route {self.route.name}"
 
 
 @frozen
@@ -72,7 +87,7 @@ def payer_of(request: RouteRequest, situation: Situation) -> Payer | Denied:
             return Denied(f"there is no inbound route {request.route} any more that could answer for the call")
         # A route may be named like an extension, whose limits are not for strangers to use up.
         known = situation.numbers.extension(route.name) is not None
-        return Payer(f"route {route.name}" if known else route.name, route=route)
+        return Payer(f"{AMBIGUOUS}{route.name}" if known else route.name, route=route)
     if request.on_behalf is None and request.trunk:
         return Denied("nobody here answers for the call")
     number = request.on_behalf or request.caller
@@ -87,24 +102,32 @@ def payer_of(request: RouteRequest, situation: Situation) -> Payer | Denied:
     return Payer(number, extension)
 
 
+def payer_named(name: str, situation: Situation) -> Payer | None:
+    """
+    Who answers for a call that was decided about; ``None`` where nobody does, or it is there no more.
+    """
+    extension = situation.numbers.extension(name)
+    if extension is not None:
+        return Payer(name, extension)
+    routes = situation.plan.inbound.by_name
+    route = routes.get(name) or routes.get(name.removeprefix(AMBIGUOUS))
+    return None if route is None else Payer(name, route=route)
+
+
 def denied(payer: Payer, number: PublicNumber, call_class: CallClass, situation: Situation) -> Denied | None:
     """
     Tell why somebody may not make a call, ``None`` where it may.
     """
-    limits, permissions = situation.plan.limits, payer.permissions
-    name = payer.name if payer.route is None else f"inbound route {payer.route.name}"
+    limits, permissions, name = situation.plan.limits, payer.permissions, payer.shown
     reading = number.reading or number.given
     if not _begins(reading, limits.allowed):
         blocked = _begins(reading, limits.blocked)
         if blocked:
             return Denied(f"{number.known} is blocked: nobody here may call what begins with {blocked}", "blocked")
-        allowed = payer.route.classes if payer.route is not None else permissions.classes
-        if call_class not in (limits.classes if allowed is None else allowed):
+        if call_class not in (limits.classes if permissions.classes is None else permissions.classes):
             return Denied(f"{name} may not call {call_class} numbers", "classes")
-    if payer.extension is None:
-        # What an inbound route does was set up on purpose; hours and amounts are those of extensions.
-        return None
-    hours = permissions.hours or limits.hours
+    # When an inbound route is open was set up on purpose: hours are those of extensions.
+    hours = None if payer.extension is None else permissions.hours or limits.hours
     if hours is not None:
         opened = opening_of(hours, situation)
         if opened is None:
@@ -112,15 +135,15 @@ def denied(payer: Payer, number: PublicNumber, call_class: CallClass, situation:
             return Denied(text, "hours")
         if not opened.is_open:
             return Denied(f"{name} calls beyond the house only within {hours}: {opened.reason}", "hours")
-    return exceeded(payer.extension, call_class, situation)
+    return exceeded(payer, call_class, situation)
 
 
-def exceeded(extension: Extension, call_class: CallClass, situation: Situation) -> Denied | None:
+def exceeded(payer: Payer, call_class: CallClass, situation: Situation) -> Denied | None:
     """
-    Tell which amount an extension has reached, so that no further call begins; ``None`` where it has reached none.
+    Tell which amount somebody has reached, so that no further call begins; ``None`` where it has reached none.
     """
-    limits, permissions, name = situation.plan.limits, extension.permissions, extension.number
-    used = situation.usage.get(name, NOTHING_USED)
+    limits, permissions, name = situation.plan.limits, payer.permissions, payer.shown
+    used = situation.usage.get(payer.name, NOTHING_USED)
     most = _own(permissions.concurrent, limits.concurrent)
     if used.concurrent >= most:
         return Denied(f"{name} has {used.concurrent} calls beyond the house, and may have {most} at once", "concurrent")
@@ -133,13 +156,13 @@ def exceeded(extension: Extension, call_class: CallClass, situation: Situation) 
     return None
 
 
-def passed(extension: Extension, call_class: CallClass, situation: Situation) -> Denied | None:
+def passed(payer: Payer, call_class: CallClass, situation: Situation) -> Denied | None:
     """
-    Tell which amount an extension has passed, so that its calls are ended: each may last for as long as one alone may,
-    and several at once use it up sooner.
+    Tell which amount somebody has passed, so that its calls are ended: each may last for as long as one alone may, and
+    several at once use it up sooner.
     """
-    permissions, name = extension.permissions, extension.number
-    used = situation.usage.get(name, NOTHING_USED)
+    permissions, name = payer.permissions, payer.shown
+    used = situation.usage.get(payer.name, NOTHING_USED)
     minutes = _own(permissions.minutes_per_day, situation.plan.limits.minutes_per_day)
     if used.seconds > minutes * 60:
         return _talked(name, used, minutes)
@@ -158,11 +181,8 @@ def longest(payer: Payer, rates: Iterable[Rate | None], situation: Situation) ->
         situation: As for the decision.
     """
     limits, permissions = situation.plan.limits, payer.permissions
-    seconds = limits.longest * 60
-    if payer.extension is None:
-        return seconds
     used = situation.usage.get(payer.name, NOTHING_USED)
-    seconds = min(seconds, _own(permissions.minutes_per_day, limits.minutes_per_day) * 60 - used.seconds)
+    seconds = min(limits.longest * 60, _own(permissions.minutes_per_day, limits.minutes_per_day) * 60 - used.seconds)
     money = _money(permissions, situation)
     if money is not None:
         for rate in rates:

@@ -214,6 +214,9 @@ class InboundRoute(Section, frozen=True):
     time: Name | None = None
     closed: Target | None = None
     classes: Classes = ()
+    concurrent: Concurrent | None = None
+    minutes_per_day: Minutes | None = None
+    spend_per_day: Money = None
     prefix: Annotated[
         str, Meta(max_length=30, description="up to 30 characters", extra={"check": printable})
     ] = ""

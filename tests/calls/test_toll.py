@@ -10,9 +10,13 @@ from attrs import evolve
 from twisted.internet.defer import Deferred
 
 from pbx.directory.handling import FollowMe, Handling
+from pbx.directory.inbound_route import InboundRoute, Target
+from pbx.directory.outbound_route import OutboundRoute
 from pbx.directory.permissions import NOTHING_USED, TollLimits
 from pbx.directory.rates import Rate
-from tests.calls.carrier import MOBILE, TrunkCase
+from pbx.sip.message import Request
+from pbx.sip.reasons import parse_reasons
+from tests.calls.carrier import MAIN, MOBILE, TrunkCase
 from tests.calls.phone import Phone
 
 
@@ -181,3 +185,59 @@ class TollTests(TrunkCase):
         self.assertEqual(len(self.a.invites), 2)
         self.a.reply(self.a.invites[-1], 486)
         self.network.advance(1)
+
+
+class RouteLimitTests(TrunkCase):
+    """
+    An inbound route leads to a mobile phone: two calls at once, three minutes a day.
+    """
+
+    inbound = (InboundRoute(
+        "on call", Target("external", MOBILE), did=MAIN, classes=("mobile",), concurrent=2, minutes_per_day=3,
+    ),)
+    plan = {"outbound": (OutboundRoute("out", trunks=("B",)),)}
+
+    def refused(self, invite: Request) -> None:
+        """
+        The provider is told no more than that.
+        """
+        answer = self.a.last("INVITE")
+        self.a.acknowledge_refusal(invite, answer)
+        (reason,) = parse_reasons(answer.headers.get_all("Reason"))
+        self.assertEqual((answer.status, reason.text), (403, "Call rejected"))
+
+    def test_third_call(self) -> None:
+        """
+        The third call at once is refused, and somebody is told; also of many that begin together.
+        """
+        waiting: Deferred[None] = Deferred()
+        self.exchange.lines.line("B").waits = waiting
+        invites = [self.a.offer_call(caller=f"+49151000000{place}") for place in range(3)]
+        self.refused(invites[2])
+        waiting.callback(None)
+        self.network.advance(0.1)
+        self.assertEqual(len(self.b.invites), 2)
+        text = "inbound route on call has 2 calls beyond the house, and may have 2 at once"
+        self.assertEqual(self.exchange.records[0]["reason"], text)
+        (told,) = self.exchange.alerts.told
+        self.assertEqual((told.kind, told.subject, told.detail["limit"]), ("toll_limit", "on call", "concurrent"))
+        for invite, onward in zip(invites[:2], self.b.invites, strict=True):
+            self.b.reply(onward, 486)
+            self.a.acknowledge_refusal(invite, self.a.last("INVITE"))
+        self.assertEqual(self.exchange.usage.get("on call", NOTHING_USED), NOTHING_USED)
+
+    def test_minutes_at_once(self) -> None:
+        """
+        Two calls at once use up the minutes of the day in half the time, and are ended; none follows on that day.
+        """
+        for place in range(2):
+            invite = self.a.offer_call(caller=f"+49151000000{place}")
+            self.b.reply(self.b.invites[-1], 200, body=self.b.sdp())
+            self.a.acknowledge(invite, self.a.last("INVITE"))
+        self.network.advance(85)
+        self.assertEqual(self.b.requests("BYE"), [])
+        self.network.advance(15)
+        self.assertEqual((len(self.a.requests("BYE")), len(self.b.requests("BYE"))), (2, 2))
+        text = "inbound route on call has talked 3 minutes beyond the house today, and may 3"
+        self.assertEqual({record["reason"] for record in self.exchange.records}, {text})
+        self.refused(self.a.offer_call(caller="+491510000009"))

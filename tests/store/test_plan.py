@@ -4,6 +4,7 @@ Tests of :mod:`pbx.store.plan` on a real server.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from tests.wire.process import eventually, reactor
 PASSWORD = "SecurePassword123!"
 PROVIDER = Trunk("provider", "sip.example.com", 5061, "tls", "493012345", password=PASSWORD, failover_on=(403,))
 ABROAD = OutboundRoute("abroad", ("+.", "00."), call_class="international", trunks=("provider",), least_cost=True)
-MAIN = InboundRoute("main", Target("menu", "500"), "+493012345", time="office", closed=Target("voicemail", "1001"))
+MAIN = InboundRoute("main", Target("menu", "500"), "+493012345", time="office", closed=Target("voicemail", "1001"),
+                    spend_per_day=Decimal("12.50"))
 OFFICE = TimeCondition("office", hours=(Hours(start="08:30", end="17:00"),), holidays=(Holiday("12-25"),), switch="1")
 PIECES: list[tuple[Kind, Piece]] = [
     ("trunk", PROVIDER), ("outbound_route", ABROAD), ("inbound_route", MAIN), ("time_condition", OFFICE),

@@ -4,6 +4,7 @@ Tests for :mod:`pbx.web.outbound_routes` and :mod:`pbx.web.inbound_routes`.
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from twisted.trial.unittest import SynchronousTestCase
@@ -157,17 +158,19 @@ class InboundRoutesTests(RoutesCase):
         """
         body = {"name": "main", "did": "+493012345", "caller": "+49.", "trunk": "branch", "time": "office",
                 "destination": {"kind": "menu", "target": "500"}, "closed": {"kind": "voicemail", "target": "1001"},
-                "prefix": "Sales: "}
+                "concurrent": 2, "spend_per_day": "12.50", "prefix": "Sales: "}
         answer = self.client.ask("POST", "/api/inbound-routes", body)
         self.assertEqual(answer.status, 201, answer.content)
         self.assertEqual((answer.json | body, answer.json["position"]), (answer.json, 2))
         route = InboundRoute("main", Target("menu", "500"), "+493012345", "+49.", "branch", "office",
-                             Target("voicemail", "1001"), prefix="Sales: ")
+                             Target("voicemail", "1001"), concurrent=2, spend_per_day=Decimal("12.50"),
+                             prefix="Sales: ")
         self.assertEqual(self.plan.plan.inbound[1], route)
         changes = {"destination": EXTENSION, "closed": None, "time": None}
         answer = self.client.ask("PUT", "/api/inbound-routes/main", changes)
         self.assertEqual((answer.json["destination"], answer.json["closed"]), (EXTENSION, None))
         self.assertEqual(self.plan.plan.inbound[1].destination, Target("extension", "1001"))
+        self.assertEqual(self.plan.plan.inbound[1].spend_per_day, Decimal("12.50"))
 
     def test_mistakes(self) -> None:
         """
@@ -186,6 +189,8 @@ class InboundRoutesTests(RoutesCase):
             ({"closed": EXTENSION}, "closed", "no time that says when"),
             ({"trunk": "other"}, "trunk", "no trunk 'other'"),
             ({"time": "never"}, "time", "no time condition 'never'"),
+            ({"concurrent": -1}, "concurrent", "0 to 1000"),
+            ({"spend_per_day": "-1"}, "spend_per_day", "an amount of money"),
             ({"did": "+49 30"}, "did", "no pattern"),
             ({"caller": "nobody"}, "caller", "anonymous"),
         ]
