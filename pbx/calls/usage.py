@@ -273,8 +273,8 @@ class TollWatch:
         self._alerts.alert(
             "toll_limit", payer,
             f"{payer} was refused a call to {limited.number}: {limited.text}. If nobody made it, a phone's password "
-            f"is in wrong hands: change it. Else allow it in the extension's permissions, in the inbound route, or under "
-            f"limits.",
+            f"is in wrong hands: change it. Else allow it in the extension's permissions, in the inbound route, or "
+            "under limits.",
             detail={"limit": limited.limit, "number": limited.number},
         )
 
