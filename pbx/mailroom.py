@@ -71,6 +71,7 @@ class Mailroom:
         server = _server(settings)
         self._letters = self._letters_to(server, settings)
         self.mailboxes = Mailboxes(reactor, database, directory, folder)
+        self.mailboxes.quota = voicemail.quota
         self.messages = Voicemail(
             reactor, database, self.mailboxes, wall, compose=self._compose, shortest=voicemail.min_length
         )
@@ -107,6 +108,7 @@ class Mailroom:
             self._letters = letters
             self._retrieval.zone = zone(settings.plan.site.time_zone)
             self.messages.shortest = voicemail.min_length
+            self.mailboxes.quota = voicemail.quota
             self.sender.reconfigure(server, _head(settings), voicemail.email.keep_days)
             self._retention.reconfigure(days=voicemail.retention_days, deleted_days=voicemail.deleted_days)
             self._deposit.reconfigure(_limits(settings))

@@ -116,7 +116,7 @@ class MailroomTests(DatabaseTestCase):
         self.assertRaises(OSError, room.prepare, self.settings("{host: 127.0.0.1, ca_file: none.pem}"))
         smtp = f"{{host: 127.0.0.1, port: {port}, use_tls: false}}\n  email: {{from_name: House}}"
         elsewhere = "\nsite: {time_zone: Asia/Kathmandu}\nstar_codes: {voicemail: '*55'}"
-        more = "\n  max_length: 77\n  min_length: 1\n  retention_days: 3\n  deleted_days: 4"
+        more = "\n  max_length: 77\n  min_length: 1\n  retention_days: 3\n  deleted_days: 4\n  quota: 9"
         room.prepare(self.settings(smtp + more + elsewhere))()
         self.assertEqual(str(room.kinds["mailbox"].zone), "Asia/Kathmandu")
         expired: list[Any] = []
@@ -127,7 +127,7 @@ class MailroomTests(DatabaseTestCase):
 
         self.patch(room.messages, "expire", expire)
         await room._retention.run()
-        self.assertEqual((expired, room.messages.shortest), ([(3, 4)], 1))
+        self.assertEqual((expired, room.messages.shortest, room.mailboxes.quota), ([(3, 4)], 1, 9))
         caller = Visitor(destination=Destination("voicemail", "1002"))
         caller.terminal = Speaking()
         await room.kinds["voicemail"].take(caller)

@@ -107,7 +107,7 @@ class IVisit(Interface):
 
     async def ring(branches: Sequence[Branch], timeout: float) -> Rung:  # noqa: N805
         """
-        Ring extensions for the caller, who hears ringback (or the music of ``music``) meanwhile.
+        Ring extensions for the caller, who hears ringback meanwhile.
 
         The first to answer has the caller. Phones of one branch ring together; a branch without a registered phone
         counts as failed at once.

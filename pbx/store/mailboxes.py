@@ -21,6 +21,7 @@ from pbx.features.voicemail.mailboxes import (
     Mailbox,
     MailboxError,
     Opened,
+    VoicemailSettings,
 )
 from pbx.store import voicemail
 from pbx.store.database import Database, DatabaseDown, DatabaseError, Transaction
@@ -100,6 +101,9 @@ class Mailboxes:
         directory: The extensions.
         folder: ``<data>/voicemail``.
         fips: Hash with FIPS-approved functions only.
+
+    Attributes:
+        quota: Messages in a mailbox that says nothing else, at most.
     """
 
     log = Logger()
@@ -112,6 +116,7 @@ class Mailboxes:
         self._directory = directory
         self._folder = folder
         self._fips = fips
+        self.quota = VoicemailSettings().quota
         self._kept: dict[str, Mailbox] = {}
         self._hashes = DeferredSemaphore(HASHES)
         self._nobody = ""

@@ -13,7 +13,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from pbx.calls.record import stamp
 from pbx.features.prompts import LARGEST
-from pbx.features.voicemail.mailboxes import FOLDERS, GREETINGS, Folder, Mailbox, MailboxError, Message
+from pbx.features.voicemail.mailboxes import FOLDERS, GREETINGS, Folder, Mailbox, MailboxError, Message, is_full
 from pbx.features.voicemail.pin import LONGEST, SHORTEST, pin_fault
 from pbx.ops.section import printable
 from pbx.web import files
@@ -329,6 +329,8 @@ class VoicemailResource:
         to: Mailbox | None = self._mailboxes.mailbox(ask.body.to)
         if to is None or not to.enabled or to.number == message.mailbox:
             raise wrong_fields([("to", "is no other mailbox that takes messages")])
+        if is_full(to, self._messages.counts(to.number), self._mailboxes.quota):
+            raise Problem(HTTPStatus.CONFLICT, f"Mailbox {to.number} is full.", fields=[("to", "full")])
         with _away():
             copy = await self._messages.forward(message, to, message.mailbox, None)
         self._audit.wrote(ask.actor, "forward", f"{_named(message)} to {to.number}", None, None)

@@ -201,6 +201,9 @@ class MessageTests(VoicemailCase):
         answer = self.ask("POST", path, {"to": "1002"})
         self.assertEqual((answer.status, answer.json["forwarded_by"]), (201, "1001"))
         self.assertEqual(self.ask("GET", answer.headers["location"]).status, 200)
+        self.mailboxes.quota = 1
+        answer = self.ask("POST", path, {"to": "1002"})
+        self.assertEqual((answer.status, answer.json["detail"]), (409, "Mailbox 1002 is full."))
         self.mailboxes.kept["1002"] = evolve(self.mailboxes.kept["1002"], enabled=False)
         for to in ("1001", "1999", "1002"):
             self.assertEqual(self.ask("POST", path, {"to": to}).json["field"], "to")

@@ -14,7 +14,7 @@ from pbx.audio.phrases import digits
 from pbx.calls.destination import IDestination
 from pbx.directory.decision import Destination
 from pbx.features.voicemail.choosing import choose
-from pbx.features.voicemail.mailboxes import Mailbox, Message, VoicemailSettings
+from pbx.features.voicemail.mailboxes import Mailbox, Message, VoicemailSettings, is_full
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,10 +94,9 @@ class Deposit:
             visit.refuse(404, 1, "No such mailbox")
             return None
         terminal = await visit.answer()
-        quota = self._settings.quota if mailbox.quota is None else mailbox.quota
         counts = self._messages.counts(number)
-        if counts.new + counts.old >= quota:
-            visit.note(f"voicemail {number}: the mailbox is full ({quota} messages)")
+        if is_full(mailbox, counts, self._settings.quota):
+            visit.note(f"voicemail {number}: the mailbox is full ({counts.new + counts.old} messages)")
             key = await terminal.play(["vm-mailbox-full"], stop=self._ways_out(mailbox))
             return self._way_out(visit, mailbox, key)
         greeting, what = self._greeting(visit, mailbox)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from attrs import field, frozen
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -155,6 +155,18 @@ class Counts:
     urgent_old: int = 0
 
 
+def is_full(mailbox: Mailbox, counts: Counts, quota: int) -> bool:
+    """
+    Whether a mailbox takes no more messages.
+
+    Args:
+        mailbox: Which.
+        counts: How many it has.
+        quota: How many one has at most that says nothing else.
+    """
+    return counts.new + counts.old >= (quota if mailbox.quota is None else mailbox.quota)
+
+
 OnCounts: TypeAlias = "Callable[[Mailbox, int, int, int, int], object]"
 """Called with a mailbox whose counts changed: new, old, urgent new and urgent old messages."""
 
@@ -163,6 +175,8 @@ class IMailboxes(Interface):
     """
     Where mailboxes are kept. What can be asked without waiting is in memory.
     """
+
+    quota: int = Attribute("Messages in a mailbox that says nothing else, at most.")
 
     def mailbox(number: str) -> Mailbox | None:  # noqa: N805
         """

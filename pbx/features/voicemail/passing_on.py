@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pbx.audio.phrases import digits
 from pbx.features.asking import ask
 from pbx.features.voicemail.choosing import choose
+from pbx.features.voicemail.mailboxes import is_full
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,10 @@ async def pass_on(
     to = mailboxes.mailbox(number) if number else None
     if to is None or not to.enabled or to.number == mailbox.number:
         await terminal.play(["vm-cannot-forward"])
+        return False
+    if is_full(to, messages.counts(to.number), mailboxes.quota):
+        visit.note(f"mailbox {mailbox.number}: {to.number} is full, so nothing is forwarded to it")
+        await terminal.play(["vm-mailbox-full"])
         return False
     key = await choose(terminal, ["vm-forward-comment"], "12*")
     if key not in ("1", "2"):

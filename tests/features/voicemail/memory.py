@@ -66,6 +66,7 @@ class MemoryMailboxes:
 
     def __init__(self, folder: Path, *numbers: str) -> None:
         self.base = folder
+        self.quota = 100
         self.kept = {number: Mailbox(number) for number in numbers}
         self.pins: dict[str, str] = {}
         self.tries: dict[str, int] = {}

@@ -367,6 +367,20 @@ class ListeningTests(RetrievalTestCase):
         run(self.mailboxes.set_pin("1002", "4711"))
         self.assertIn("vm-forwarded-by", self.call(PIN + "1 *#", target="1002", caller="1002"))
 
+    def test_forwarded_to_a_full_mailbox(self) -> None:
+        """
+        A mailbox that is full takes no forwarded message either, which is said before a comment is asked for.
+        """
+        self.left()
+        self.left(number="1002")
+        self.mailboxes.quota = 1
+        heard = self.call(PIN + "1" + "8" + "1002#" + "2" + "*#")
+        self.assertIn("vm-mailbox-full", heard)
+        self.assertNotIn("vm-forward-comment", heard)
+        self.assertEqual(len(run(self.messages.list("1002"))), 1)
+        self.mailboxes.kept["1002"] = evolve(self.mailboxes.kept["1002"], quota=2)
+        self.assertIn("vm-forwarded-to", self.call(PIN + "1" + "8" + "1002#" + "2" + "*#"))
+
     def test_not_forwarded(self) -> None:
         """
         To a mailbox that is not there, to itself, or when it is given up, nothing is forwarded.
