@@ -24,6 +24,7 @@ class LegQuality:
 
     Attributes:
         codec: Encoding name, empty when none was agreed.
+        srtp: The suite by which it is encrypted (RFC 4568 6.2); ``None`` in the clear.
         packets_in: RTP packets received.
         packets_out: RTP packets sent.
         bytes_in: Bytes of those received, with RTP headers.
@@ -40,6 +41,7 @@ class LegQuality:
     """
 
     codec: str = ""
+    srtp: str | None = attrs.field(default=None, kw_only=True)
     packets_in: int = 0
     packets_out: int = 0
     bytes_in: int = 0
@@ -61,6 +63,7 @@ class LegQuality:
         # Written out: every call has two of these.
         return {
             "codec": self.codec,
+            "srtp": self.srtp,
             "packets_in": self.packets_in,
             "packets_out": self.packets_out,
             "bytes_in": self.bytes_in,

@@ -266,8 +266,10 @@ class RtpSession:
         self.outgoing.settle()
         reception, reports, outgoing = self.incoming.reception, self.reports, self.outgoing
         lost_out, jitter_out = reports.lost_out, reports.jitter_out
+        protector = outgoing.protector
         return LegQuality(
             codec=self._codec,
+            srtp=None if protector is None else protector.crypto.suite,
             packets_in=reception.packets,
             packets_out=outgoing.packets,
             bytes_in=self.incoming.octets,

@@ -82,6 +82,8 @@ class SrtpTests(ExchangeCase):
         self.assertEqual(len(keys), 4)
         self.assert_encrypted(talk, anna, talk.answer.body)
         talk.hang_up(anna)
+        told = {leg["party"]: leg["quality"]["srtp"] for leg in self.record["legs"]}
+        self.assertEqual(told, {"1001": SUITE, "1002": None})
 
     def test_offered_in_plain_profile(self) -> None:
         """
