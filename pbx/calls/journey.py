@@ -332,9 +332,11 @@ class Journey:
             self._visit.failed(failure)
             return
         decision = self._after(failure)
-        if decision is None or decision.destination.kind == "refuse":
-            told = Destination("refuse", status=failure.status, cause=failure.cause, text=failure.text)
-            self._refuse(told if decision is None else decision.destination)
+        if decision is None:
+            self._tell(Destination("refuse", status=failure.status, cause=failure.cause, text=failure.text))
+            return
+        if decision.destination.kind == "refuse":
+            self._refuse(decision.destination)
             return
         self._early.part()
         try:
@@ -397,6 +399,13 @@ class Journey:
             self.end(503, 34, "No media port free")
 
     def _refuse(self, destination: Destination) -> None:
+        self.log.info(
+            "{call_id}: refused with {status}: {text}", call_id=self.call.id, status=destination.status,
+            text=destination.text,
+        )
+        self._tell(destination)
+
+    def _tell(self, destination: Destination) -> None:
         words = words_for(destination, self.leg, self.tools.places)
         if words is not None:
             self._send_to(words)

@@ -54,6 +54,8 @@ class RefusalTests(DiallingCase):
         self.network.advance(5)
         self.assertEqual([*dict.fromkeys(self.heard)], [183, 403])
         self.assert_refused(403, 21, NOT_ALLOWED)
+        (line,) = self.logged("refused")
+        self.assertEqual(line.partition(": ")[2], f"refused with 403: {NOT_ALLOWED}")
 
     def test_no_trunk(self) -> None:
         """
