@@ -9,6 +9,12 @@ from attrs import frozen
 ANONYMOUS = "anonymous"
 """The entry of a block list that stands for callers who do not say who they are."""
 
+MOST_BLOCKED = 500
+"""Entries of a block list: each call to the extension looks at all of them."""
+
+MOST_SIMULTANEOUS = 10
+"""Numbers that ring together with an extension, and as many that follow."""
+
 
 @frozen
 class FollowMe:

@@ -13,7 +13,7 @@ from zope.interface import Interface, implementer
 from pbx.audio.phrases import phrases
 from pbx.calls.destination import IDestination
 from pbx.directory.decision import Destination
-from pbx.directory.handling import ANONYMOUS, FollowMe
+from pbx.directory.handling import ANONYMOUS, MOST_BLOCKED, MOST_SIMULTANEOUS, FollowMe
 from pbx.features.asking import ask
 
 if TYPE_CHECKING:
@@ -36,12 +36,6 @@ FOLLOW_AFTER = 10
 SHORTEST_RINGING = 5
 LONGEST_RINGING = 170
 """Seconds that a phone may ring: Timer C (RFC 3261 16.6) ends an INVITE after 180."""
-
-MOST_BLOCKED = 500
-"""Entries of a block list: each call to the extension looks at all of them."""
-
-MOST_SIMULTANEOUS = 10
-"""Numbers that ring together with an extension."""
 
 FORWARDS: Final = {
     "forward_always": "star-forward-always",

@@ -10,12 +10,13 @@ from attrs import frozen
 
 from pbx.directory.decision import Decision, Diversion
 from pbx.directory.dialplan import decide, ringing_plan
+from pbx.directory.handling import MOST_BLOCKED, MOST_SIMULTANEOUS
 from pbx.directory.simulation import call, followed, then, time_at
-from pbx.ops.case_sections import Case, Expected, PlanOfCases
+from pbx.ops.case_sections import Case, Expected, PlanOfCases, Wishes
 from pbx.ops.strict import Mistake, convert
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from pbx.directory.decision import RouteRequest
     from pbx.directory.situation import Situation
@@ -25,6 +26,9 @@ MOST_CASES: Final = 2_000
 
 MOST_PLANS: Final = 50
 """Plans of one file."""
+
+MOST_CALLED: Final = 50
+"""Numbers that a provider says were called, of one case: three headers can't have more than a few."""
 
 
 @frozen
@@ -82,6 +86,8 @@ def read(raw: object) -> tuple[Cases | None, list[Mistake]]:
         plan = convert(PlanOfCases, each, f"plans.{name}", mistakes)
         if plan is not None:
             situations[str(name)] = plan.situation()
+            for index, person in enumerate(plan.extensions):
+                mistakes += _too_many(person.handling, f"plans.{name}.extensions[{index}].handling")
     known = []
     for index, each in enumerate(cases):
         case = convert(Case, each, f"cases[{index}]", mistakes)
@@ -90,6 +96,11 @@ def read(raw: object) -> tuple[Cases | None, list[Mistake]]:
         if case.plan is not None and case.plan not in plans:
             found = f"found {case.plan!r}; allowed is the name of one of plans"
             mistakes.append(Mistake(f"cases[{index}].plan", found))
+        for number, wishes in case.handling.items():
+            mistakes += _too_many(wishes, f"cases[{index}].handling.{number}")
+        if len(case.called) > MOST_CALLED:
+            found = f"found {len(case.called)}; allowed are up to {MOST_CALLED}"
+            mistakes.append(Mistake(f"cases[{index}].called", found))
         known.append(case)
     return (None if mistakes else Cases(situations, tuple(known))), mistakes
 
@@ -121,6 +132,18 @@ def check(case: Case, situation: Situation) -> Verdict:
             return Verdict(case.name, ("it leads to no extension, so nothing follows",), decision.reasons)
         request, decision = then(request, decision), next_one
     return Verdict(case.name, tuple(_differs(case.expect, request, decision, situation)), decision.reasons)
+
+
+def _too_many(wishes: Wishes, path: str) -> Iterator[Mistake]:
+    """
+    What an extension may not want either: each number is decided about at once, and calls wait meanwhile.
+    """
+    for name, most in (
+        ("simultaneous", MOST_SIMULTANEOUS), ("follow_me", MOST_SIMULTANEOUS), ("blocked", MOST_BLOCKED),
+    ):
+        given = len(getattr(wishes, name))
+        if given > most:
+            yield Mistake(f"{path}.{name}", f"found {given}; allowed are up to {most}")
 
 
 def _differs(expected: Expected, request: RouteRequest, decision: Decision, situation: Situation) -> list[str]:

@@ -11,8 +11,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from pbx.directory.forwarding import forwarding_fault
-from pbx.directory.handling import FollowMe, Handling
-from pbx.features.star import LONGEST_RINGING, MOST_BLOCKED, MOST_SIMULTANEOUS, SHORTEST_RINGING
+from pbx.directory.handling import MOST_BLOCKED, MOST_SIMULTANEOUS, FollowMe, Handling
+from pbx.features.star import LONGEST_RINGING, SHORTEST_RINGING
 from pbx.ops.section import printable
 from pbx.web.changes import named
 from pbx.web.extensions import ExtensionGoneError, existing, missing

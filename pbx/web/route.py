@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 LARGEST_CASES: Final = 2_000_000
 """Bytes of a file of cases: a thousand cases with their plans have half of it."""
 
-AT_ONCE: Final = 20
-"""Cases that are decided before calls have their turn again."""
+AT_ONCE: Final = 5
+"""Cases that are decided before calls have their turn again: a case may have twenty numbers to decide about."""
 
 MOST_MISTAKES: Final = 50
 """Mistakes of a file that are named."""

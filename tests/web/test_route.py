@@ -204,3 +204,27 @@ class CheckTests(SynchronousTestCase):
         for body in ([], {}, {"cases": []}, {"cases": [case] * 2001}, {"cases": [], "plans": []}):
             self.assertEqual(self.check(body).status, 422)
         self.assertEqual(self.client.ask("POST", "/api/route/check", b"{", {}).status, 400)
+
+    def test_numbers_without_end(self) -> None:
+        """
+        An extension of a file has no more numbers that ring, follow or are blocked than others may have, and a case no
+        more that were called than a provider can say: each is decided about while calls wait.
+        """
+        numbers = [f"+4915{place:09d}" for place in range(20_000)]
+        steps = [{"number": number} for number in numbers[:11]]
+        person = {"number": "1003", "handling": {"simultaneous": numbers}}
+        case = {"name": "x", "expect": {}, "number": "1003", "plan": "a", "called": numbers[:51], "handling": {
+            "1003": {"follow_me": steps, "blocked": numbers[:501], "simultaneous": numbers[:10]},
+        }}
+        answer = self.check({"plans": {"a": {"extensions": [person]}}, "cases": [case]})
+        self.assertEqual(answer.status, 422)
+        self.assertEqual({error["field"]: error["detail"] for error in answer.json["errors"]}, {
+            "plans.a.extensions[0].handling.simultaneous": "found 20000; allowed are up to 10",
+            "cases[0].handling.1003.follow_me": "found 11; allowed are up to 10",
+            "cases[0].handling.1003.blocked": "found 501; allowed are up to 500",
+            "cases[0].called": "found 51; allowed are up to 50",
+        })
+        person["handling"] = {"simultaneous": numbers[:10]}
+        case |= {"called": numbers[:50], "handling": {"1003": {"follow_me": steps[:10], "blocked": numbers[:500]}}}
+        answer = self.check({"plans": {"a": {"extensions": [person]}}, "cases": [case]})
+        self.assertEqual((answer.status, answer.json["failed"]), (200, 0))
