@@ -184,9 +184,10 @@ class Lines:
             for who, what, name in islice(unknown(self.book.plan, self._directory.all()), MOST)
         ]
         doubts += [
-            f"trunk {trunk.name} is to have {codec}, which is not spoken without PyAV: pip install 'pbx[codecs]', then"
-            " restart the exchange"
-            for trunk in self.book.plan.trunks.values() for codec in trunk.codecs if not spoken(codec)
+            f"trunk {trunk.name} is to have {' and '.join(trunk.codecs)}, not spoken without PyAV: add PCMU or PCMA, or"
+            " pip install 'pbx[codecs]' and restart the exchange"
+            for trunk in self.book.plan.trunks.values()
+            if trunk.codecs and not any(spoken(codec) for codec in trunk.codecs)
         ]
         return [*doubts, *(
             f"The {kind.replace('_', ' ')} {name!r} that was made over the API is not used, since config.yml has one"

@@ -67,11 +67,11 @@ def _caller(value: str) -> None:
 
 
 def _codecs(values: tuple[str, ...]) -> None:
-    lacking = [value for value in values if not spoken(value)]
-    if lacking:
+    # Beside one that is spoken they are there for phones that have them too: those need no converter.
+    if values and not any(spoken(value) for value in values):
         raise ValueError(
-            f"{' and '.join(lacking)} cannot be spoken without PyAV, which is not installed: pip install 'pbx[codecs]',"
-            " then restart the exchange"
+            f"{' and '.join(values)} cannot be spoken without PyAV, which is not installed: add PCMU or PCMA, or pip"
+            " install 'pbx[codecs]' and restart the exchange"
         )
 
 
