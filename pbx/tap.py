@@ -337,7 +337,10 @@ class Exchange(Service):
             self.reactor, self.web, exchange=ExchangeStatus(self, VERSION), switchboard=switchboard,
             extensions=extensions, cdr=cdr, location=location, guard=self.guard, system=system,
             tasks=self.tasks, wall=self.wall,
-            numbers=Numbers(self.directory, furniture.places, mailroom.mailboxes, lambda: lines.book.plan),
+            numbers=Numbers(
+                self.directory, furniture.places, mailroom.mailboxes, lambda: lines.book.plan,
+                lambda: switchboard.router.situation,
+            ),
             places=furniture.stored, rooms=furniture.rooms,
             prompts=furniture.prompts, music=furniture.pieces, mailboxes=mailroom.mailboxes,
             messages=mailroom.messages, mails=mailroom.mails, sender=mailroom.sender, directory=self.directory,

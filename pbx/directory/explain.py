@@ -179,7 +179,10 @@ class _Grower:
             if destination is None or self._left <= 0:
                 continue
             onward = evolve(then(request, decision), number=destination.target)
-            if destination.kind in ("extension", "ring_group", "menu", "conference"):
+            if destination.kind == "number":
+                # It leads out of the house, at the expense of whom the place names.
+                onward = evolve(onward, on_behalf=destination.argument)
+            if destination.kind in ("extension", "ring_group", "menu", "conference", "number"):
                 yield self.grow(when, onward, decide(onward, self._situation), depth)
             else:
                 self._left -= 1

@@ -4,6 +4,7 @@ Destinations in the bodies of requests, and what the API knows of the numbers th
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from pbx.directory.decision import Destination
+from pbx.directory.forwarding import forwarding_fault
 from pbx.directory.plan import NO_PLAN
 from pbx.directory.plan_uses import users_of_number
 from pbx.ops.section import printable
@@ -22,9 +24,15 @@ if TYPE_CHECKING:
     from pbx.directory.directory import Directory
     from pbx.directory.places import Place, Places
     from pbx.directory.plan import Plan
+    from pbx.directory.situation import Situation
 
 PLACES = ("ring_group", "menu", "conference")
 """The kinds whose target is the number of a place."""
+
+BEYOND = "number"
+"""The kind of a number beyond the house, whose argument is the extension that answers for the call."""
+
+is_dialled = re.compile(r"\+?[0-9]{2,20}").fullmatch
 
 Target = Annotated[str, Meta(max_length=100, description="text of up to 100 characters", extra={"check": printable})]
 
@@ -35,7 +43,8 @@ class DestinationBody(msgspec.Struct, frozen=True):
     """
 
     kind: Literal[
-        "extension", "ring_group", "menu", "conference", "voicemail", "mailbox", "announcement", "directory", "hangup"
+        "extension", "ring_group", "menu", "conference", "voicemail", "mailbox", "announcement", "directory",
+        "external", "hangup",
     ]
     target: Target = ""
     argument: Target = ""
@@ -44,7 +53,7 @@ class DestinationBody(msgspec.Struct, frozen=True):
         """
         The value that the dialplan knows.
         """
-        return Destination(self.kind, self.target, self.argument)
+        return Destination(BEYOND if self.kind == "external" else self.kind, self.target, self.argument)
 
 
 def shown_destination(destination: Destination | None) -> dict[str, Any] | None:
@@ -53,7 +62,8 @@ def shown_destination(destination: Destination | None) -> dict[str, Any] | None:
     """
     if destination is None:
         return None
-    shown = {"kind": destination.kind, "target": destination.target}
+    kind = "external" if destination.kind == BEYOND else destination.kind
+    shown = {"kind": kind, "target": destination.target}
     return shown if not destination.argument else {**shown, "argument": destination.argument}
 
 
@@ -73,6 +83,7 @@ class Numbers:
         places: The places.
         mailboxes: The numbers of shared mailboxes.
         plan: Gives the plan, whose inbound routes lead to numbers as well.
+        situation: What the dialplan looks at, for numbers beyond the house; ``None`` where none can be called.
     """
 
     def __init__(
@@ -81,7 +92,9 @@ class Numbers:
         places: Places,
         mailboxes: Container[str] = frozenset(),
         plan: Callable[[], Plan] = lambda: NO_PLAN,
+        situation: Callable[[], Situation] | None = None,
     ) -> None:
+        self._situation = situation
         self._plan = plan
         self._directory = directory
         self._places = places
@@ -118,6 +131,8 @@ class Numbers:
         if destination is None:
             return None
         kind, target, argument = destination.kind, destination.target, destination.argument
+        if kind == BEYOND:
+            return self._beyond(target, argument)
         if argument and (kind != "announcement" or argument not in self):
             return "argument", f"{argument} is no number that can be called" if kind == "announcement" else "not wanted"
         fault: str | None = None
@@ -136,6 +151,21 @@ class Numbers:
             fault = "not wanted"
         return None if fault is None else ("target", fault)
 
+    def _beyond(self, target: str, payer: str) -> tuple[str, str] | None:
+        """
+        What is wrong with a number beyond the house, at whose expense it is called included.
+        """
+        if not is_dialled(target):
+            return "target", f"{target!r} is no number that can be dialled"
+        if target in self:
+            return "target", f"{target} is a number of the house"
+        if payer not in self._directory:
+            return "argument", "needed is the extension at whose expense it is called"
+        if self._situation is None:
+            return "target", "nothing beyond the house can be called"
+        fault = forwarding_fault(target, payer, self._situation())
+        return ("target", fault) if fault else None
+
     def users(self, number: str) -> list[str]:
         """
         The places and inbound routes that lead to a number, in words.
@@ -148,7 +178,7 @@ class Numbers:
             for place in self._places.all()
             if place.number != number
             and any(
-                number == (leads.argument if leads.kind == "announcement" else leads.target)
+                number == (leads.argument if leads.kind in ("announcement", BEYOND) else leads.target)
                 for leads in place.leads_to()
             )
         ]

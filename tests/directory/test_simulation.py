@@ -202,6 +202,19 @@ class ExplainTests(SynchronousTestCase):
         self.assertEqual(branches["if no key is pressed"].destination.kind, "hangup")
         self.assertLessEqual(len(self.nodes(tree)), MOST + DEEPEST * 4)
 
+    def test_a_key_that_leads_out(self) -> None:
+        """
+        A number beyond the house behind a key is at the expense of whom the menu names.
+        """
+        here = situation()
+        out = tuple(
+            Choice(key, Destination("number", "015112345678", payer)) for key, payer in (("1", "1001"), ("2", "1002"))
+        )
+        here.places.put(Menu("500", "Main", choices=out))  # type: ignore[attr-defined]
+        first, second = explain(call("+4915112345679", "+49301", here, trunk="A"), here).branches
+        self.assertEqual((first.destination.kind, first.destination.target), ("outside", "+4915112345678"))
+        self.assertEqual((second.destination.kind, second.destination.status), ("refuse", 403))
+
     def test_who_rings(self) -> None:
         """
         Each number that rings, when, for how long, over which trunks, and whether it is asked for a key.

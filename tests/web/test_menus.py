@@ -12,6 +12,9 @@ from pbx.directory.decision import Destination
 from pbx.directory.directory import Directory
 from pbx.directory.extension import Extension
 from pbx.directory.places import Choice, Menu, Places, Room
+from pbx.directory.plan import Plan, Site
+from pbx.directory.situation import Situation
+from pbx.directory.trunk import Trunk
 from pbx.web.destinations import Numbers
 from pbx.web.menus import Menus
 from tests.web.client import Client, FakeAudit
@@ -114,6 +117,32 @@ class MenusTests(SynchronousTestCase):
         self.assertEqual(self.refused(choices=[{"key": "1"}, {"key": "1"}]), {"choices[1].key": "1 stands here twice"})
         many = [{"key": str(key)} for key in range(101)]
         self.assertIn("choices", self.refused(choices=many))
+
+    def test_beyond_the_house(self) -> None:
+        """
+        A key leads to a mobile phone at the expense of an extension that may call it; that extension is not removed
+        meanwhile. Else it is said what is missing.
+        """
+        people = Directory([Extension("1001", "Ann", allow_external=True), Extension("1002", "Bob")])
+        live = Situation(people, {}, plan=Plan(Site("DE", "30", "Europe/Berlin"), {"A": Trunk("A", "a")}))
+        numbers = Numbers(people, self.memory, situation=lambda: live)
+        self.client = Client(Menus(MemoryPlaces(self.memory), numbers, FakeAudit()).routes())
+        mobile = {"kind": "external", "target": "01511234567", "argument": "1001"}
+        answer = self.client.ask("POST", "/api/menus", {**BODY, "on_timeout": mobile})
+        self.assertEqual((answer.status, answer.json["on_timeout"]), (201, mobile), answer.content)
+        menu = self.memory.place("500")
+        assert isinstance(menu, Menu)
+        self.assertEqual(menu.on_timeout, Destination("number", "01511234567", "1001"))
+        self.assertEqual(numbers.users("1001"), ["menu 500 (Main)"])
+        for change, field, said in (
+            ({"argument": ""}, "argument", "the extension at whose expense"),
+            ({"argument": "1002"}, "target", "1002 may not call beyond the house"),
+            ({"target": "09001234567"}, "target", "1001 may not call premium numbers"),
+            ({"target": "1002"}, "target", "a number of the house"),
+            ({"target": "sip:x"}, "target", "is no number"),
+        ):
+            faults = self.refused(number="501", on_timeout=mobile | change)
+            self.assertIn(said, faults[f"on_timeout.{field}"])
 
     def test_destinations(self) -> None:
         """
