@@ -16,6 +16,7 @@ from pbx.directory.places import Room
 from pbx.features.conference.rooms import TooManyRoomsError
 from pbx.ops.section import printable
 from pbx.web.changes import named
+from pbx.web.destinations import refuse_if_used
 from pbx.web.places import PlaceExistsError, PlaceGoneError
 from pbx.web.problems import Problem, wrong_fields
 from pbx.web.routes import Ask, Reply, Route
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pbx.features.conference.attendee import Attendee
     from pbx.features.conference.meeting import Meeting
     from pbx.features.conference.rooms import Rooms
+    from pbx.web.destinations import Numbers
 
 Number = Annotated[str, Meta(pattern=r"^[0-9]{2,15}\Z", description="2 to 15 digits")]
 Name = Annotated[
@@ -121,7 +123,7 @@ class Conferences:
     The resource.
     """
 
-    def __init__(self, places: Any, rooms: Rooms, audit: Any) -> None:
+    def __init__(self, places: Any, rooms: Rooms, audit: Any, numbers: Numbers | None = None) -> None:
         """
         A resource over rooms.
 
@@ -129,7 +131,9 @@ class Conferences:
             places: An :class:`~pbx.web.places.IPlaces`, where configured rooms are kept.
             rooms: What goes on in rooms.
             audit: An :class:`~pbx.web.identity.IAudit`.
+            numbers: Who leads to a number; ``None`` where nobody does.
         """
+        self._numbers = numbers
         self._places = places
         self._rooms = rooms
         self._audit = audit
@@ -217,6 +221,8 @@ class Conferences:
 
     async def _remove(self, ask: Ask) -> Reply:
         before = await self._configured(ask)
+        if self._numbers is not None:
+            refuse_if_used(self._numbers, before.number)
         if not await self._places.remove(Room.kind, before.number):
             raise _missing(before.number)
         self._audit.wrote(ask.actor, "remove", f"conference {before.number}", shown(before), None)

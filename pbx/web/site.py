@@ -341,7 +341,7 @@ class WebSite:
                 Menus(kept_places, numbers, audit),
             ]
             if rooms is not None:
-                resources.append(Conferences(kept_places, rooms, audit))
+                resources.append(Conferences(kept_places, rooms, audit, numbers))
         if prompts is not None:
             resources.append(PromptsResource(prompts, audit))
         if music is not None:

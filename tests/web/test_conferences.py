@@ -8,8 +8,11 @@ from typing import Any
 
 from zope.interface.verify import verifyObject
 
+from pbx.directory.decision import Destination
+from pbx.directory.directory import Directory
 from pbx.directory.places import Menu, Room
 from pbx.web.conferences import Conferences
+from pbx.web.destinations import Numbers
 from pbx.web.places import IPlaces
 from tests.features.conference.case import ConferenceCase
 from tests.web.client import Answer, Client, FakeAudit
@@ -155,6 +158,17 @@ class RoomsTests(ApiCase):
         self.assertEqual(self.client.ask("DELETE", "/api/conferences/8000").status, 204)
         self.assertEqual(self.client.ask("DELETE", "/api/conferences/8000").status, 404)
         self.assertEqual((caller.ended, self.audit.rows[-1][1:3]), ([], ("remove", "conference 8000")))
+
+    def test_remove_what_is_used(self) -> None:
+        """
+        A room that a menu leads to is not removed, and it is said which.
+        """
+        self.room()
+        self.places.put(Menu("500", "Main", on_timeout=Destination("conference", "8000")))
+        numbers = Numbers(Directory(), self.places)
+        self.client = Client(Conferences(MemoryPlaces(self.places), self.rooms, self.audit, numbers).routes())
+        answer = self.client.ask("DELETE", "/api/conferences/8000")
+        self.assertEqual((answer.status, answer.json["used_by"]), (409, ["menu 500 (Main)"]))
 
 
 class LiveTests(ApiCase):
