@@ -112,8 +112,7 @@ def _first_call(facts: Facts, url: str) -> list[str]:
     for (number, name), password in zip((("1005", "John Doe"), ("1006", "Jane Doe")), facts.passwords, strict=True):
         lines += [
             f"  curl{insecure} -X POST {url}/api/extensions -H 'Content-Type: application/json' \\",
-            f'    -d \'{{"number": "{number}", "name": "{name}", "email": "{number}@company.com", '
-            f'"password": "{password}", "allow_external": true, "is_admin": false}}\'',
+            f'    -d \'{{"number": "{number}", "name": "{name}", "password": "{password}"}}\'',
         ]
     port = next((port for transport, _, port in facts.sockets if transport == "UDP"), 5060)
     return [
