@@ -130,6 +130,20 @@ class TestCommandTests(SynchronousTestCase):
         self.assertEqual(code, 1)
 
 
+class ChecksTests(SynchronousTestCase):
+    """
+    What ``.ci/run`` asks of a machine.
+    """
+
+    def test_without_ensurepip(self) -> None:
+        """
+        Debian's Python makes environments without pip alone, unless python3-venv was installed.
+        """
+        made = [line for line in (TOP / ".ci" / "run").read_text().splitlines() if "-m venv" in line]
+        self.assertEqual([line for line in made if "--without-pip" not in line], [])
+        self.assertEqual(len(made), 1)
+
+
 class EnvironmentTests(SynchronousTestCase):
     """
     The environment of a checkout.
