@@ -6,7 +6,7 @@ In reading order: ``events`` (what happens to a call, as values), ``leg`` with `
 the house), ``failure`` and ``refusal``, ``routing`` (ringing an extension's phones) with ``hunt`` (one trunk after
 another), ``destination`` and ``visit`` (places), ``joint`` (two that talk), ``journey`` with ``meanwhile`` and
 ``early`` (the way of who looks for somebody, and what it hears), ``transfer``, ``pickup`` and ``replaces``, ``call``
-(the whole) with ``busy_tone`` and ``watch``, ``tools`` (what it is built with), ``router`` (asks the dialplan),
+(the whole) with ``failure_tone`` and ``watch``, ``tools`` (what it is built with), ``router`` (asks the dialplan),
 ``admission`` (how one begins) with ``loops``, ``switchboard`` (all calls, and what becomes of each request) with
 ``shown``, ``record`` (the CDR, from events alone), ``trace`` (the last messages of each phone).
 

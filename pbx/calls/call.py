@@ -12,9 +12,9 @@ from attrs import evolve
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from pbx.calls.busy_tone import BusyTone
 from pbx.calls.events import CallAnswered, CallEnded, CallsMerged, StepNoted
 from pbx.calls.failure import Failure
+from pbx.calls.failure_tone import FailureTone
 from pbx.calls.inbound import ICallerOwner, InboundLeg
 from pbx.calls.joint import Joint
 from pbx.calls.journey import ITraveller, Journey
@@ -101,7 +101,7 @@ class Call:
         self._legs = 1
         self.aside: list[Leg] = []
         self._over = False
-        self._tone: BusyTone | None = None
+        self._tone: FailureTone | None = None
         self._watch = SilenceWatch(tools)
         self._inbound = InboundLeg(self, tools.emit, tools.wall, call_id, caller, flow, invite, party, beyond)
         self.party = self._inbound.party
@@ -449,10 +449,10 @@ class Call:
 
     def _lead_nowhere(self, failure: Failure, *, at_once: bool) -> None:
         """
-        End a call whose party is up but alone; who did not choose that hears the busy tone first.
+        End a call whose party is up but alone; who did not choose that hears a tone first that says so.
         """
         if not at_once:
-            self._tone = BusyTone(self._tools, self.near, lambda: self._lead_nowhere(failure, at_once=True))
+            self._tone = FailureTone(self._tools, self.near, failure, lambda: self._lead_nowhere(failure, at_once=True))
             return
         self._part(failure.cause, failure.text)
         self._end("answered", None, failure.cause, failure.text, "system")

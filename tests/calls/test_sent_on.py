@@ -5,6 +5,7 @@ Callers that places send on, and pickups that do not work out.
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 from typing import Any
 
 from attrs import evolve
@@ -12,6 +13,7 @@ from twisted.internet.defer import CancelledError, Deferred
 
 from pbx.calls.destination import Branch
 from pbx.directory.decision import Destination
+from pbx.media.terminal import Terminal
 from tests.calls.case import Conversation
 from tests.calls.phone import Phone
 from tests.calls.scripted import Scripted, VisitCase, Work, forever
@@ -44,6 +46,30 @@ class SentOnTests(VisitCase):
         self.network.advance(1.5)
         self.assertEqual(len(anna.requests("BYE")), 1)
         self.assertEqual((self.record["disposition"], self.record["hangup_by"]), ("answered", "system"))
+
+    def test_which_tone(self) -> None:
+        """
+        Who is busy sounds so; all else that leads nowhere sounds like the reorder tone, upon which nobody tries again.
+        """
+        heard: list[str] = []
+        play = Terminal.hold_music
+
+        def hold_music(terminal: Terminal, name: str | Path = "default") -> None:
+            heard.append(str(name))
+            play(terminal, name)
+
+        self.patch(Terminal, "hold_music", hold_music)
+        busy, reorder = "tone:busy", "tone:reorder"
+        for target, status, tone in (("1002", 486, busy), ("1002", 500, reorder), ("4711", 0, reorder)):
+            self.exchange.records.clear()
+            heard.clear()
+            self.to("extension", target)
+            anna, bert, _ = self.trio()
+            self.enter(anna)
+            if status:
+                bert.reply(bert.requests("INVITE")[-1], status)
+            self.assertEqual(heard[-1:], [tone], (target, status))
+            self.network.advance(5)
 
     def test_to_who_is_busy(self) -> None:
         """
