@@ -16,7 +16,7 @@ from pbx.directory.decision import Destination
 from pbx.features.asking import ask
 from pbx.features.voicemail.choosing import choose
 from pbx.features.voicemail.listening import Listening, choose_folder
-from pbx.features.voicemail.mailboxes import LOCK_SECONDS, Folder, Mailbox, MailboxError
+from pbx.features.voicemail.mailboxes import LOCK_SECONDS, Folder, Mailbox, MailboxError, is_full
 from pbx.features.voicemail.options import Options
 from pbx.features.voicemail.pin import LONGEST
 
@@ -168,8 +168,9 @@ class Retrieval:
 
     def _state(self, mailbox: Mailbox, language: str) -> list[str]:
         counts = self._messages.counts(mailbox.number)
+        full = ["vm-full-owner"] if is_full(mailbox, counts, self._mailboxes.quota) else []
         if not counts.new and not counts.old:
-            return ["vm-no-messages"]
+            return ["vm-no-messages", *full]
         said = ["vm-you-have"]
         if counts.urgent_new:
             urgent = "vm-urgent-message" if counts.urgent_new == 1 else "vm-urgent-messages"
@@ -178,7 +179,7 @@ class Retrieval:
         said += [*(spoken(others, language) if others else ["vm-no"]), "vm-new-message" + ("" if others == 1 else "s")]
         if counts.old:
             said += ["vm-and", *spoken(counts.old, language), "vm-old-message" + ("" if counts.old == 1 else "s")]
-        return said
+        return said + full
 
 
 def _said(folder: str) -> str:
