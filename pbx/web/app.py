@@ -106,6 +106,9 @@ class WebApp:
         actor = ""
         if not route.is_open:
             actor = await self._actor(request)
+        if any("\0" in name for name in path.values()):
+            # Nothing has such a name. The database takes it for a mistake of ours even to be asked.
+            raise Problem(HTTPStatus.NOT_FOUND, f"There is no {shown_path(request)}.")
         ask = Ask(actor, path, self._body(route, request), self._query(route, request))
         if route.writes:
             result = await self._unharmed(route.answer(ask), f"{route.method} {route.path}")

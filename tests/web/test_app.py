@@ -137,6 +137,16 @@ class ProblemTests(AppCase):
         self.assert_problem(answer, 405)
         self.assertEqual(answer.headers["allow"], "GET, HEAD, POST")
 
+    def test_nul_in_a_path(self) -> None:
+        """
+        Nothing has a name with a NUL in it, which the database would not even take in a question.
+        """
+        answer = self.client.ask("GET", "/api/thing/a%00b")
+        self.assertEqual((answer.status, answer.json["detail"]), (404, "There is no /api/thing/a%00b."))
+        self.assertEqual(self.asked, [])
+        self.client.identity.name = None
+        self.assertEqual(self.client.ask("GET", "/api/thing/a%00b").status, 401)
+
     def test_unauthorized(self) -> None:
         """
         Whoever is not known gets 401 everywhere but on open routes, whether the path exists or not.
