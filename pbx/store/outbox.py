@@ -78,7 +78,7 @@ class Outbox:
         self._on_disk: dict[Path, int] = {}
         self._worker = Worker(clock, self._work, "store call records")
         self._not_before = float("-inf")
-        self._stopping = self._closed = False
+        self._stopping = self._closed = self._stuck = False
         self._said_lost = float("-inf")
         self.inserted = self.spooled = self.rejected = self.lost = 0
 
@@ -192,8 +192,12 @@ class Outbox:
             self._make(BATCH)
             batch = list(self._batch)
             if batch and not (self._usable() and await self._inserted(batch)) and not await self._spooled(batch):
+                self._stuck = True
                 self._worker.soon(AGAIN)
                 return
+            if self._stuck:
+                self._stuck = False
+                self.log.info("Call records are written again; {n} are lost so far", n=self.lost)
             if self._closed:
                 return
             self._batch.clear()

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
+from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase
 
 from pbx.store import outbox as module
@@ -252,14 +253,23 @@ class OutboxTests(SynchronousTestCase):
             raise OSError(errno.ENOSPC, "No space left on device")
 
         self.patch(self.spool, "write", full)
+        lines: list[str] = []
+        self.patch(Outbox, "log", Logger(observer=lambda event: lines.append(formatEvent(event))))
         self.table.up = False
         self.add(1, 2, 3, 4)
         self.clock.advance(SPOOL_PAUSE)
         self.assertEqual((self.outbox.waiting, self.outbox.lost), (3, 1))
+        self.assertIn("can't be written to disk", lines[-1])
         self.table.up = True
         self.outbox.recovered()
         self.clock.advance(0)
         self.assertEqual(self.rows(), ["1", "2", "3"])
+        # The operator hears of the end too, once.
+        self.assertEqual(lines[-1], "Call records are written again; 1 are lost so far")
+        count = len(lines)
+        self.add(5)
+        self.clock.advance(PAUSE)
+        self.assertEqual((self.rows()[-1], len(lines)), ("5", count))
         self.stop()
 
     def test_unreadable_file_does_not_block_the_others(self) -> None:
