@@ -183,6 +183,11 @@ class IMailboxes(Interface):
         The mailbox with this number. Every extension has one, whether or not anything was said about it.
         """
 
+    def all() -> Sequence[Mailbox]:
+        """
+        Those about which something was said, all shared ones among them.
+        """
+
     def greeting(number: str, kind: Greeting) -> Path | None:  # noqa: N805
         """
         The file of a greeting that was recorded.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from twisted.logger import Logger
 from zope.interface import implementer
 
+from pbx.audio.phrases import count, digits
 from pbx.audio.phrases import number as spoken
 from pbx.calls.destination import IDestination
 from pbx.directory.decision import Destination
@@ -142,7 +143,7 @@ class Retrieval:
 
     async def _serve(self, visit: IVisit, terminal: Terminal, mailbox: Mailbox) -> Destination | None:
         listening = Listening(visit, terminal, self._mailboxes, self._messages, mailbox, self._now, self._lead)
-        before = self._state(mailbox, visit.language)
+        before = [*self._state(mailbox, visit.language), *self._elsewhere(mailbox, visit.language)]
         folder: Folder = "new" if self._messages.counts(mailbox.number).new else "saved"
         while True:
             key = await choose(terminal, ["vm-main-menu"], "120*#", before)
@@ -180,6 +181,18 @@ class Retrieval:
         if counts.old:
             said += ["vm-and", *spoken(counts.old, language), "vm-old-message" + ("" if counts.old == 1 else "s")]
         return said + full
+
+    def _elsewhere(self, mailbox: Mailbox, language: str) -> list[str]:
+        """
+        The new messages in shared mailboxes of the owner, for which its lamp shines as well.
+        """
+        said: list[str] = []
+        for shared in self._mailboxes.all():
+            new = self._messages.counts(shared.number).new
+            if new and shared.number != mailbox.number and mailbox.number in shared.owners:
+                words = count(new, "vm-new-message", "vm-new-messages", language)
+                said += ["vm-you-have", *words, "vm-for-mailbox", *digits(shared.number, language)]
+        return said
 
 
 def _said(folder: str) -> str:

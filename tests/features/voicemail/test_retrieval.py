@@ -226,16 +226,6 @@ class ListeningTests(RetrievalTestCase):
         """
         return [Path(each).stem for each in heard if each.endswith(".wav") and "greeting" not in each]
 
-    def test_full(self) -> None:
-        """
-        An owner whose mailbox takes no more messages is told so, before the menu.
-        """
-        self.left()
-        self.assertNotIn("vm-full-owner", self.call(PIN + " #"))
-        self.mailboxes.quota = 1
-        heard = self.call(PIN + " #")
-        self.assertEqual(heard[heard.index("vm-new-message") + 1 :][:2], ["vm-full-owner", "vm-main-menu"])
-
     def test_heard(self) -> None:
         """
         A message is told of and played; then it is old, and the next follows.
