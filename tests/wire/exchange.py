@@ -130,6 +130,13 @@ class Exchange:
             raise ValueError("it was not started")
         return self._process.pid
 
+    def command(self) -> list[str]:
+        """
+        What runs it, but for the options.
+        """
+        twistd = str(Path(sys.executable).with_name("twistd"))
+        return [twistd, "-n", "--pidfile=", "--logger=pbx.ops.terminal.observer", "pbx"]
+
     def start(self, within: float = 30) -> float:
         """
         Run it until it says it is ready; gives the seconds that took.
@@ -138,9 +145,8 @@ class Exchange:
             RuntimeError: when it ended instead, or was not ready in time, with what it wrote.
         """
         began = time.monotonic()
-        twistd = Path(sys.executable).with_name("twistd")
-        command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--", str(twistd), "-n", "--pidfile="]
-        command += ["--logger=pbx.ops.terminal.observer", "pbx", "--config", str(self.config), "--data", str(self.data)]
+        command = ["/usr/bin/setpriv", "--pdeathsig", "TERM", "--", *self.command()]
+        command += ["--config", str(self.config), "--data", str(self.data)]
         with self.output.open("ab") as output:
             self._process = subprocess.Popen(  # noqa: S603 - our own words
                 command,
