@@ -83,6 +83,7 @@ class Hearing:
         self._voices: dict[int, tuple[Decoder, Resampler | None]] = {}
         self._rate = rate or NARROWBAND
         self._ssrc = -1
+        self._wanted_us = False
         self._noise: Samples | None = None
         self._ready: Samples = np.zeros(0, np.int16)
         self._concealer = Concealer(self._rate)
@@ -140,10 +141,22 @@ class Hearing:
         if found.is_telephone_event:
             self._keys.heard(timestamp, payload, found.clock)
             return
+        if self._held():
+            return
         self.packets += 1
         if found.clock != self._buffer.clock:
             self._buffer = JitterBuffer(found.clock)
         self._buffer.put(timestamp, payload_type, payload, now)
+
+    def _held(self) -> bool:
+        """
+        Whether the peer has put us on hold: then it is its music that comes. One that never wanted to hear anything,
+        such as a microphone, does not hold.
+        """
+        if self.session.direction == "recvonly":
+            return self._wanted_us
+        self._wanted_us = True
+        return False
 
     def frame(self) -> Samples:
         """

@@ -295,3 +295,29 @@ class HearingTests(SynchronousTestCase):
                 frames=self.chance.choice((1, 2, 3)),
             )
         self.pair.network.advance(1)
+
+    def loudness(self, hearing: Hearing) -> float:
+        """
+        How loud a second of a tone is at its end, on average.
+        """
+        return float(np.abs(self.say(hearing, tone(8_000, 1.0)).astype(float))[4_000:].mean())
+
+    def test_music_of_who_holds(self) -> None:
+        """
+        What somebody plays who has put us on hold is not heard, as in a conference, where it would drown the others; the
+        voice is, once it is back.
+        """
+        hearing = self.hearing(PCMU)
+        self.assertGreater(self.loudness(hearing), 2_000)
+        self.pair.a.direction = "recvonly"
+        self.assertLess(self.loudness(hearing), 100)
+        self.pair.a.direction = "sendrecv"
+        self.assertGreater(self.loudness(hearing), 2_000)
+
+    def test_who_only_speaks(self) -> None:
+        """
+        A phone that wants to hear nothing from the first, such as a microphone, is heard.
+        """
+        hearing = self.hearing(PCMU)
+        self.pair.a.direction = "recvonly"
+        self.assertGreater(self.loudness(hearing), 2_000)
