@@ -304,8 +304,8 @@ class HearingTests(SynchronousTestCase):
 
     def test_music_of_who_holds(self) -> None:
         """
-        What somebody plays who has put us on hold is not heard, as in a conference, where it would drown the others; the
-        voice is, once it is back.
+        What somebody plays who has put us on hold is not heard, since in a conference it would drown the others; the
+        voice is heard once it is back.
         """
         hearing = self.hearing(PCMU)
         self.assertGreater(self.loudness(hearing), 2_000)
