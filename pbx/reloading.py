@@ -249,6 +249,25 @@ def ensure_certificate(settings: Settings, *, is_checked: bool = False) -> bool:
     return not (is_checked and own.is_current(now)) and own.ensure(now, is_checked=is_checked)
 
 
+def first_certificate(settings: Settings) -> ServerCertificate:
+    """
+    The certificate that is shown from the start on.
+
+    Raises:
+        SettingsError: The one that the operator named can't be used.
+        CertificateError: Our own can't be used.
+        ForeignCertificateError: Somebody else's is where ours would be, and can't be used.
+        OSError: It can't be written.
+    """
+    ensure_certificate(settings)
+    try:
+        return ServerCertificate(settings.cert_file, settings.key_file)
+    except CertificateError as error:
+        if settings.own_certificate:
+            raise
+        raise SettingsError(settings.file, [Mistake("api.ssl", str(error))], lines_of(settings.file)) from error
+
+
 def ground(
     log_file: LogFile, certificate: ServerCertificate, guard: Guard, external: External, engine: InProcessEngine
 ) -> list[Part]:

@@ -56,7 +56,7 @@ from pbx.registrar.authenticator import Authenticator
 from pbx.registrar.keepalive import KeepAlive
 from pbx.registrar.location import Location
 from pbx.registrar.registrar import Registrar
-from pbx.reloading import Reloading, ensure_certificate, ground, upper
+from pbx.reloading import Reloading, first_certificate, ground, upper
 from pbx.status import ExchangeStatus
 from pbx.store.bindings import Bindings
 from pbx.store.cdr import Cdr
@@ -74,7 +74,7 @@ from pbx.transport.guard import Guard
 from pbx.transport.layer import ListenError, TransportLayer
 from pbx.transport.lookup import Lookup, system_resolver
 from pbx.transport.stun import External
-from pbx.transport.tls import CertificateError, ServerCertificate
+from pbx.transport.tls import CertificateError
 from pbx.web.destinations import Numbers
 from pbx.web.presence import LivePresence
 from pbx.web.server import ServerError, WebServer
@@ -168,8 +168,7 @@ class Exchange(Service):
         self.lag = LoopLag(reactor)
         room = capacity(settings)
         self.max_calls = room.calls
-        ensure_certificate(settings)
-        self.certificate = ServerCertificate(settings.cert_file, settings.key_file)
+        self.certificate = first_certificate(settings)
         self.guard = Guard(reactor, guard_settings(settings))
         self.trace = CallTrace(self.wall)
         self.transport = TransportLayer(

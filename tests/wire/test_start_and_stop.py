@@ -166,7 +166,7 @@ class FailedStartTests(LastingTestCase):
         configuration = yaml.safe_load(config.read_text())
         del configuration["kitchen"]
         config.write_text(yaml.safe_dump(configuration))
-        await self.refused(config, data, "bad.pem")
+        await self.refused(config, data, str(config), ", api.ssl: ", "bad.pem: holds no PEM certificate")
 
     async def test_too_new(self) -> None:
         """
