@@ -113,7 +113,9 @@ class Manhole(Service):
         # Conch's terminals import the reactor: not before there is one.
         from pbx.ops.shell import shell_factory
 
-        self._factory = shell_factory(SSHPublicKeyChecker(AuthorizedKeys(authorized_keys)), keys, namespace)
+        self._authorized_keys = authorized_keys
+        self._authorized = AuthorizedKeys(authorized_keys)
+        self._factory = shell_factory(SSHPublicKeyChecker(self._authorized), keys, namespace)
         self._listening: IListeningPort | None = None
 
     @property
@@ -134,6 +136,9 @@ class Manhole(Service):
         Service.startService(self)
         self._listening = self._reactor.listenTCP(self._port, self._factory, interface=LOOPBACK)
         self.log.info("The debug shell listens on {host}:{port}", host=LOOPBACK, port=self.port)
+        if not self._authorized.getAuthorizedKeys(b""):
+            path = str(self._authorized_keys)
+            self.log.warn("The debug shell opens for nobody: there is no key in {path}", path=path)
 
     def stopService(self) -> Deferred[None] | None:
         """

@@ -14,6 +14,7 @@ from pathlib import Path
 from twisted.conch.ssh.keys import Key
 from twisted.internet import reactor  # noqa: TID251 - a real shell needs the real one
 from twisted.internet.threads import deferToThread
+from twisted.logger import Logger, formatEvent
 from twisted.trial.unittest import SynchronousTestCase, TestCase
 
 from pbx.ops.manhole import AuthorizedKeys, Manhole, host_keys
@@ -128,3 +129,21 @@ class ManholeTests(TestCase):
         It listens on 127.0.0.1 and nowhere else.
         """
         self.assertEqual(self.manhole._listening.getHost().host, "127.0.0.1")
+
+    def test_opens_for_nobody(self) -> None:
+        """
+        A start without any key warns of it: the shell is of no use then.
+        """
+        lines: list[str] = []
+        self.patch(Manhole, "log", Logger(observer=lambda event: lines.append(formatEvent(event))))
+        key = keys_of_all_tests()[b"ssh-rsa"].public().toString("openssh")
+        for text, warned in ((None, 1), (b"# nobody yet\n", 1), (key, 0)):
+            lines.clear()
+            self.keys.unlink(missing_ok=True)
+            if text is not None:
+                self.keys.write_bytes(text)
+            manhole = Manhole(reactor, 0, self.keys, keys_of_all_tests(), {})
+            manhole.startService()
+            self.addCleanup(manhole.stopService)
+            expected = f"The debug shell opens for nobody: there is no key in {self.keys}"
+            self.assertEqual(lines.count(expected), warned, text)
