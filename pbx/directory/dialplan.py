@@ -159,7 +159,9 @@ def _rings(
         decision = decide(sent_on, situation)
         limited += decision.limited
         if decision.destination.outgoing is not None:
-            rings.append(evolve(ring, outgoing=decision.destination.outgoing))
+            # The mailbox of a mobile phone that is off would be the first to answer.
+            confirm = ring.confirm or ring.number in handling.simultaneous
+            rings.append(evolve(ring, outgoing=decision.destination.outgoing, confirm=confirm))
         else:
             why = decision.reasons[-1] if decision.reasons else "it is nobody who can be called"
             reasons.append(f"{ring.number} does not ring for it: {why}")

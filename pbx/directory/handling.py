@@ -48,7 +48,7 @@ class Handling:
         forward_unregistered: Where calls go while none of its phones can be reached.
         no_answer_timeout: Seconds that it rings, ``None`` for the exchange's own.
         voicemail: Callers that come to nothing are sent to its mailbox.
-        simultaneous: Numbers that ring together with it.
+        simultaneous: Numbers that ring together with it; beyond the house whoever picks up is asked to press a key.
         follow_me: Numbers that ring after it or with it, one by one, each with its times.
         blocked: Callers it refuses: numbers, beginnings of numbers (``0900*``), and ``anonymous``.
         pickup_group: Extensions of one group may pick up each other's calls.

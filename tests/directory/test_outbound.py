@@ -129,6 +129,19 @@ class OutsideTests(SynchronousTestCase):
         caller = RouteRequest("+4915112345678", "1003", trunk="First", route="Main")
         self.assertEqual([ring.number for ring in ringing_plan(extension, here, caller)], ["1003"])
 
+    def test_asks_whoever_picks_up_beyond_the_house(self) -> None:
+        """
+        A mobile phone that rings together with the extension asks for a key: when it is off, its mailbox would be the
+        first to answer every call.
+        """
+        here = situation(Handling(simultaneous=("1001", "015112345678")))
+        extension = here.numbers.extension("1003")
+        assert extension is not None
+        rings = ringing_plan(extension, here, RouteRequest("1002", "1003"))
+        self.assertEqual(
+            [(ring.number, ring.confirm) for ring in rings], [("1003", False), ("1001", False), ("015112345678", True)]
+        )
+
     def test_emergency_from_any_phone(self) -> None:
         """
         An emergency call needs no permission and goes over every trunk, the marked first, those that are down last.
