@@ -13,6 +13,7 @@ from pbx.audio.g711 import ALAW_TO_MULAW, MULAW_TO_ALAW
 from pbx.media import transcoder
 from pbx.media.comfort import ComfortNoise
 from pbx.media.dtmf import KeyListener, KeySender
+from pbx.media.ear import Ear, ToneListener
 from pbx.media.incoming import NOTHING
 from pbx.media.transcoder import Transcoder
 from pbx.rtp.packet import MARKER
@@ -46,7 +47,7 @@ class Bridge:
 
     It follows when one of them is configured anew. A side can be held: the other hears music then, or comfort noise.
     Keys that one side sends as events, and the other does not know as such, become tones, or what ``on_key`` makes of
-    them.
+    them; those that one side can send as tones only become events for a side that knows these.
 
     Attributes:
         state: ``relay`` when packets are forwarded as they are, ``transcode`` when their payload is converted,
@@ -75,7 +76,7 @@ class Bridge:
         self._noise: dict[RtpSession, ComfortNoise] = {}
         self._playing: dict[RtpSession, Playing] = {}
         self._transcoders: dict[RtpSession, tuple[object, Transcoder]] = {}
-        self._listeners: dict[RtpSession, KeyListener] = {}
+        self._listeners: dict[RtpSession, KeyListener | ToneListener] = {}
         self._senders: dict[RtpSession, KeySender] = {}
         self._stopped = False
         for session in (a, b):
@@ -112,8 +113,7 @@ class Bridge:
         if self._stopped or source in self._held:
             return
         target = self.b if source is self.a else self.a
-        known = any(item.is_telephone_event for item in target.agreed.send)
-        if not known and self.on_key is not None and self.on_key(target, digit):
+        if not _knows_events(target) and self.on_key is not None and self.on_key(target, digit):
             return
         if target not in self._senders:
             self._senders[target] = KeySender(target)
@@ -157,13 +157,18 @@ class Bridge:
             return
         self._part(source)
         source.relay_into(target, way.table, way.translations)
-        if way.loses_keys and target.agreed.codec is not None:
+        if target.agreed.codec is None:
+            return
+        if way.loses_keys:
             listener = self._listeners[source] = KeyListener(source, self._key_of(source))
             listener.start()
+        elif Ear.needed(source) and _knows_events(target) and transcoder.possible(source, target):
+            ear = self._listeners[source] = ToneListener(source, self._key_of(source))
+            ear.start()
 
     def _transcode(self, source: RtpSession, target: RtpSession) -> None:
         # Tones of who has no events become events for who has; without either they simply go through.
-        tones = any(item.is_telephone_event for item in target.agreed.send)
+        tones = _knows_events(target)
         means = (source.agreed.codec, target.agreed.codec, tones)
         kept = self._transcoders.get(source)
         if kept is not None and kept[0] == means:
@@ -226,6 +231,10 @@ class Bridge:
             silent = target not in self._noise and target not in self._playing
             if source in self._held and silent and target.agreed.codec is not None:
                 self.reason += f"; who waits hears silence, for there is no comfort noise in {target.agreed.codec.name}"
+
+
+def _knows_events(session: RtpSession) -> bool:
+    return any(item.is_telephone_event for item in session.agreed.send)
 
 
 def _goes(source: RtpSession, target: RtpSession) -> bool:

@@ -5,7 +5,8 @@ Python runs cold between two packets, so what counts is how much of it there is.
 that the kernel compares addresses; everything needed is at hand in a closure; and a packet is only noted, to be counted
 with many others later, when the code for that is warm. Nothing is logged or locked.
 
-It is taken when both legs have latched and neither encrypts nor converts, and left when anything changes.
+It is taken when both legs have latched, neither encrypts nor converts and nobody listens, and left when anything
+changes.
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def possible(incoming: Incoming, sink: Outgoing) -> bool:
     return (
         incoming.opener is None
         and incoming.translations is None
+        and not incoming.overheard
         and incoming.back.connected
         and sink.connected
         and sink.protector is None

@@ -105,11 +105,14 @@ class Hearing:
         """
         return self._buffer.target
 
-    def start(self) -> None:
+    def start(self, *, relayed: bool = False) -> None:
         """
         Listen from now on, in place of whoever did.
+
+        Args:
+            relayed: Whether what is relayed to somebody is heard, too.
         """
-        self.session.listen(self)
+        self.session.listen(self, relayed=relayed)
 
     def stop(self) -> None:
         """

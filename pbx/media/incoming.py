@@ -41,7 +41,7 @@ STALE: Final = 1.5
 
 class IListener(Protocol):
     """
-    What hears the packets of a session that are relayed to nobody.
+    What hears the packets of a session: those that are relayed to nobody, or all.
     """
 
     def heard(
@@ -98,6 +98,7 @@ class Incoming:
         express: Whether packets go the short way now.
         notes: Packets that went the short way and are yet to be counted.
         listener: Hears what is relayed to nobody, or ``None``.
+        overheard: Whether the listener hears what is relayed, too.
     """
 
     socket: DatagramSocket
@@ -122,6 +123,7 @@ class Incoming:
     express: bool = False
     notes: Notes = Factory(new_notes)
     listener: IListener | None = None
+    overheard: bool = False
 
     @property
     def last_heard(self) -> float:
@@ -191,6 +193,8 @@ class Incoming:
             if self.listener is not None:
                 self._tell(self.listener, second, sequence, timestamp, length, now)
             return unusual
+        if self.overheard and self.listener is not None:
+            self._tell(self.listener, second, sequence, timestamp, length, now)
         if ssrc != sink.source and sink.carry(self, ssrc, sequence, timestamp, now):
             outgoing_second |= MARKER
         buffer[1] = outgoing_second

@@ -221,14 +221,18 @@ class RtpSession:
         incoming.payload_types = payload_types
         incoming.translations = translations or None
 
-    def listen(self, listener: IListener | None) -> None:
+    def listen(self, listener: IListener | None, *, relayed: bool = False) -> None:
         """
         Let somebody hear every packet from now on that is relayed to nobody, as long as the direction lets us receive.
 
         Args:
             listener: In place of the one before; ``None`` for nobody.
+            relayed: Whether it hears what is relayed, too.
         """
         self._listener = listener
+        self.incoming.overheard = relayed and listener is not None
+        if relayed:
+            self.incoming.leave_express()
         self._lend_ear()
 
     @property

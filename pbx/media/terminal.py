@@ -298,7 +298,7 @@ class Terminal:
         self._busy, self._sounding = True, sounding
         if sounding:
             self._end_background()
-        if Ear.needed(self.hearing):
+        if Ear.needed(self.session):
             self._ear = Ear(self.hearing)
             self.session.pacer.start(self._ear)
 

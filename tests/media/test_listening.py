@@ -65,7 +65,7 @@ class ListenerTests(SynchronousTestCase):
         """
         self.pair.a.configure(self.pair.alice.audio(), [PCMU, EVENTS], [PCMU, EVENTS])
         self.pair.b.configure(self.pair.bob.audio(), [PCMU], [PCMU])
-        Bridge(self.pair.a, self.pair.b)
+        self.addCleanup(Bridge(self.pair.a, self.pair.b).stop)
         self.pair.a.listen(self.ear)
         self.pair.talk(10)
         self.assertTrue(self.pair.a.incoming.express)

@@ -395,6 +395,38 @@ class KeyTests(Case):
             bridge.stop()
             self.pair.alice.heard.clear()
 
+    def test_relayed_tones_become_events(self) -> None:
+        """
+        Where voices are relayed, the tones of a phone without events become events for one that knows them, and all
+        else that it says arrives byte by byte; two phones that both have events, or both none, go the short way.
+        """
+        for one, other, events, express in (
+            ([PCMU, EVENTS], [PCMU], ["4"], False),
+            ([PCMU], [PCMU], [], True),
+            ([PCMU, EVENTS], [PCMU, EVENTS], [], True),
+        ):
+            bridge = self.bridged(one, other)
+            self.assertEqual(bridge.state, "relay")
+            self.talk(0.3, bob=700)
+            before = len(self.pair.alice.heard)
+            self.talk(0.4, bob=700)
+            voice = encoder(PCMU)
+            assert voice is not None
+            at = np.arange(3_200) / 8_000
+            said = np.rint(6_000 * np.sin(2 * np.pi * 700 * at)).astype(np.int16).reshape(-1, 160)
+            self.assertEqual(
+                [packet.payload for packet in self.pair.alice.heard[before:]], [voice.encode(part) for part in said]
+            )
+            for part in np.pad(tone_of("4", 0.12, 8_000), (800, 3_040)).reshape(-1, 160):
+                self.bob.say(part)
+                self.pair.network.advance(0.02)
+            self.talk(0.4, bob=700)
+            self.assertEqual([digit for digit, _ in self.events(self.pair.alice, 101)], events)
+            self.assertEqual(self.pair.b.incoming.express, express)
+            self.assertGreater(share(self.alice.heard()[-1_600:], 8_000, 700), 0.97)
+            bridge.stop()
+            self.pair.alice.heard.clear()
+
     def test_told_otherwise(self) -> None:
         """
         Who makes SIP INFO of a key is asked first, and only for a phone without events.
