@@ -200,10 +200,12 @@ class RtpPoller:
         self._epoll.register(others, select.EPOLLIN)
         busy, came, count_again = self.busy, self._came, self._counted + FRAME
         over = not self._readables
+        ready: list[tuple[int, int]] = []
         # In a small exchange this is run cold between a packet and the next: every step counts.
         try:
             while not over:
-                if busy:
+                # Nothing at the last look: a wake-up costs less than looks in vain, as between bursts of packets.
+                if busy and ready:
                     over = bool(waiter.poll(INTERVAL * 1000))
                     ready = poll(0, MOST)
                 else:
